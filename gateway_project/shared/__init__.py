@@ -1,0 +1,1 @@
+"""What the apps share, one topic per module. Imports no app."""

@@ -1,0 +1,26 @@
+import time
+import uuid
+
+from gateway_project.shared.ids import new_event_id, new_id
+
+
+def test_a_row_id_is_a_random_uuid() -> None:
+    assert new_id().version == 4
+    assert new_id() != new_id()
+
+
+def test_an_event_id_is_a_version_7_uuid_of_now() -> None:
+    event_id = uuid.UUID(new_event_id())
+    assert event_id.version == 7
+    assert event_id.variant == uuid.RFC_4122
+    assert abs((event_id.int >> 80) - time.time() * 1000) < 5000
+
+
+def test_event_ids_sort_by_time() -> None:
+    first = new_event_id()
+    time.sleep(0.005)
+    assert first < new_event_id()
+
+
+def test_event_ids_do_not_repeat() -> None:
+    assert len({new_event_id() for _ in range(10_000)}) == 10_000
