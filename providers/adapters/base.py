@@ -1,0 +1,136 @@
+"""What an adapter is: operations it knows, requests it builds, usage and text it reads."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, Protocol
+
+import msgspec
+
+from providers.records import ProviderRecord, TokenUsage
+
+# free: costs nothing. estimated: an upper bound can be told before the call. unmetered: no bound can be told.
+Metering = Literal["free", "estimated", "unmetered"]
+BodyKind = Literal["json", "multipart", "any"]
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """What a method and path mean at a provider. name: OpenTelemetry's gen_ai.operation.name where it has one."""
+
+    name: str
+    metering: Metering
+    body: BodyKind = "any"
+    model_in_path: str = ""
+
+
+class BodyFacts(msgspec.Struct, frozen=True):
+    """The members of a request body the gateway reads. None: not there.
+
+    choices: answers asked for (n, best_of). open_input: input whose size the body does not tell (stored
+    conversations, remote or attached media, hosted tools): bounded by the model's maximum only.
+    max_output_tokens: for all choices together is choices times this. characters: of a text to be spoken.
+    deferred: the answer comes later, to another call, which does not tell what it costs.
+    """
+
+    model: str = ""
+    stream: bool = False
+    user: str = ""
+    choices: int = 1
+    max_output_tokens: int | None = None
+    usage_asked: bool = False
+    has_stream_options: bool = False
+    open_input: bool = False
+    characters: int = 0
+    images: int = 0
+    size: str = ""
+    quality: str = ""
+    service_tier: str = ""
+    deferred: bool = False
+
+
+class UpstreamRequest(NamedTuple):
+    """A request ready to be sent. headers: names in lower case."""
+
+    method: str
+    url: str
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StreamDialect:
+    """How a streaming answer ends.
+
+    done: the data of the event that ends it, where there is one. last_types: the `type` of events that end it.
+    always_ends: without such an event an answer was cut short. forces_usage: usage in the stream
+    has to be asked for with stream_options.include_usage.
+    """
+
+    done: bytes = b"[DONE]"
+    last_types: frozenset[str] = frozenset()
+    always_ends: bool = False
+    forces_usage: bool = False
+
+
+class UsageReading(NamedTuple):
+    """Usage read from an answer or one of its events, and the model that answered ("" if it does not say)."""
+
+    usage: TokenUsage | None
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CutContext:
+    """What is needed to end a stream in the protocol's own way: the first event's envelope and the usage so far."""
+
+    envelope: Mapping[str, Any] = field(default_factory=dict)
+    usage: TokenUsage = field(default_factory=TokenUsage)
+    usage_asked: bool = False
+
+
+class Adapter(Protocol):
+    """One provider. All methods are pure."""
+
+    provider: str
+    path_prefix: str
+
+    def operation(self, method: str, tail: str) -> Operation:
+        """What the method and the path after `path_prefix` mean."""
+        ...
+
+    def read_body(self, operation: Operation, document: Mapping[str, Any]) -> BodyFacts:
+        """Facts of a JSON document or of a multipart form's plain fields. Raises ValueError naming a bad member."""
+        ...
+
+    def url(self, setting: ProviderRecord, tail: str, query: str) -> str:
+        """Where the request goes: the tail and the query as the client sent them."""
+        ...
+
+    def credentials(self, setting: ProviderRecord) -> tuple[tuple[str, str], ...]:
+        """Headers that authenticate the gateway to the provider."""
+        ...
+
+    def stream(self, operation: Operation) -> StreamDialect: ...
+
+    def read_answer(self, operation: Operation, content: bytes) -> UsageReading | None:
+        """Usage from a whole answer's bytes, the quick way; None: parse it and ask read_usage."""
+        ...
+
+    def read_usage(self, operation: Operation, payload: Mapping[str, Any]) -> UsageReading:
+        """Usage from a whole answer or from one stream event."""
+        ...
+
+    def text_of(self, operation: Operation, payload: Mapping[str, Any], *, streamed: bool) -> str:
+        """Generated text of an answer or of one stream event, tool calls included, for counting."""
+        ...
+
+    def cut_events(self, operation: Operation, context: CutContext) -> bytes:
+        """The events that end a running stream early, as the provider itself would at its length limit."""
+        ...
+
+    def error_in(self, operation: Operation, payload: Mapping[str, Any]) -> str | None:
+        """The code of the error that a stream event tells; None when it tells none."""
+        ...
+
+    def error_event(self, operation: Operation, error: Mapping[str, Any]) -> bytes:
+        """An error inside a running stream, in the provider's dialect."""
+        ...

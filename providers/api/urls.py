@@ -1,0 +1,7 @@
+from gateway_project.shared.rest import rest_paths
+from providers.api.views import SettingsView, SettingView
+
+urlpatterns = [
+    *rest_paths("api/provider-settings", SettingsView),
+    *rest_paths("api/provider-settings/<str:setting_id>", SettingView),
+]
