@@ -1,0 +1,82 @@
+"""Changes a JSON document in place: every byte that is not the change stays as the client sent it."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
+# An escape that can spell a letter or an underscore of a member's name.
+_ESCAPED_LETTER = re.compile(rb"\\u00[567]")
+_OPENERS, _CLOSERS, _NESTED = (b"{", b"["), (b"}", b"]"), 2
+_EMPTY_REST = re.compile(rb"\s*\}")
+
+
+def has_duplicate(content: bytes, names: re.Pattern[bytes]) -> str | None:
+    """The first member that occurs more than once in the top-level object, of those `names` matches; or None.
+
+    A parser keeps one of two equal members, and a provider's may keep the other one. Raises RecursionError.
+    """
+    found = names.findall(content)
+    if len(found) == len(set(found)) and not _ESCAPED_LETTER.search(content):
+        return None
+    seen: set[str] = set()
+    for name in _top_level_names(content):
+        if name in seen and names.fullmatch(b'"' + name.encode("utf-8", "surrogatepass") + b'"'):
+            return name
+        seen.add(name)
+    return None
+
+
+def member_names(names: Iterable[str]) -> re.Pattern[bytes]:
+    """The pattern has_duplicate takes: the quoted names."""
+    return re.compile(b'"(?:' + b"|".join(re.escape(name).encode() for name in names) + b')"')
+
+
+def _top_level_names(content: bytes) -> list[str]:
+    pairs: Any = json.loads(
+        content,
+        object_pairs_hook=lambda found: [name for name, _ in found],
+        # Numbers are not looked at: one with more digits than an int may have is the provider's business.
+        parse_int=len,
+        parse_float=len,
+    )
+    return pairs if isinstance(pairs, list) else []
+
+
+def insert_member(content: bytes, member: bytes) -> bytes:
+    """The object with a member added in front; `member` is `"name":value`."""
+    start = content.index(b"{") + 1
+    separator = b"" if _EMPTY_REST.match(content, start) else b","
+    return b"".join((content[:start], member, separator, content[start:]))
+
+
+def replace_member(content: bytes, name: str, value: bytes) -> bytes:
+    """The object with the value of a top-level member replaced. Raises KeyError when it is not there."""
+    start, end = _value_span(content, name)
+    return content[:start] + value + content[end:]
+
+
+def _value_span(content: bytes, name: str) -> tuple[int, int]:
+    parts = list(_top_level_parts(content))
+    # name, colon, value, comma, name, …: the document has been parsed before, so nothing else can come.
+    for at in range(0, len(parts) - 2, 4):
+        start, end = parts[at]
+        if json.loads(content[start:end]) == name:
+            return parts[at + 2]
+    raise KeyError(name)
+
+
+def _top_level_parts(content: bytes) -> Iterator[tuple[int, int]]:
+    """Where the tokens of the top-level object stand; an object or array in it is one part."""
+    depth = begin = 0
+    for token in _TOKEN.finditer(content):
+        text = token[0]
+        opens, closes = text in _OPENERS, text in _CLOSERS
+        depth += opens - closes
+        if opens and depth == _NESTED:
+            begin = token.start()
+        elif closes and depth == 1:
+            yield begin, token.end()
+        elif depth == 1 and not opens:
+            yield token.span()

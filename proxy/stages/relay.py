@@ -1,0 +1,177 @@
+"""Pass the answer on; read usage on the way. The end is sent only after the event is in the spool."""
+
+import re
+from typing import Any
+
+import orjson
+
+from gateway_project.shared import clock
+from providers.costs import image_kind
+from providers.records import TokenUsage
+from proxy.flow import Answer
+from proxy.relay_stream import StreamRelay
+from proxy.relaying import RelayParts
+from proxy.reply import Reply
+from proxy.unpacking import UNPACKED, unpack
+from proxy.visit import Visit
+
+# Larger answers are relayed as they come; of those only the tail is kept to read usage from.
+WHOLE_BYTES = 4 * 1024 * 1024
+TAIL_BYTES = 64 * 1024
+_USAGE = b'"usage"'
+_USAGE_BEGUN = re.compile(rb'"usage"\s*:\s*\{')
+_MOST_USAGE_BYTES = 4096
+
+
+async def relay(visit: Visit, answer: Answer, reply: Reply, parts: RelayParts) -> None:
+    """Relay one answer and close the visit's books."""
+    if visit.key.should_log_response:
+        visit.meter.response_body = bytearray()
+    length = answer.head.length
+    packed = answer.head.encoding in UNPACKED
+    if answer.head.content_type.startswith(b"text/event-stream") and (packed or not answer.head.encoding):
+        await StreamRelay(visit, reply, parts).run(answer, packed=packed)
+        return
+    if length is not None and length <= WHOLE_BYTES:
+        await _relay_whole(visit, await answer.read(), answer, reply, parts)
+        return
+    buffered = bytearray()
+    async for chunk in answer.chunks():
+        buffered += chunk
+        if len(buffered) > WHOLE_BYTES:
+            await _relay_long(visit, bytes(buffered), answer, reply, parts)
+            return
+    await _relay_whole(visit, bytes(buffered), answer, reply, parts)
+
+
+async def _relay_whole(visit: Visit, content: bytes, answer: Answer, reply: Reply, parts: RelayParts) -> None:
+    readable = _readable(content, answer)
+    read_usage(visit, readable)
+    if visit.meter.response_body is not None:
+        visit.meter.response_body += (readable or b"")[: parts.logged_bytes]
+    visit.meter.upstream_ended = clock.perf()
+    await parts.settler.close(visit)
+    visit.watch.disarm()
+    if content or answer.head.length is None:
+        await reply.whole(answer.status, answer.head.to_client, content)
+    else:
+        # To HEAD, and with 304: the length of what is not sent.
+        await reply.start(answer.status, [*answer.head.to_client, *_sized(answer)])
+        await reply.end()
+
+
+async def _relay_long(visit: Visit, first: bytes, answer: Answer, reply: Reply, parts: RelayParts) -> None:
+    """Relay as it comes, one chunk behind: the last one waits for the books."""
+    await reply.start(answer.status, [*answer.head.to_client, *_sized(answer)])
+    if visit.meter.response_body is not None:
+        visit.meter.response_body += first[: parts.logged_bytes]
+    usage = _usage_within(first)
+    held, tail = first, first[-TAIL_BYTES:]
+    del first
+    async for chunk in answer.chunks():
+        await reply.chunk(held)
+        held = chunk
+        tail = (tail + chunk.rstrip())[-TAIL_BYTES:]
+    _read_long(visit, _usage_within(tail) or usage)
+    visit.meter.upstream_ended = clock.perf()
+    await parts.settler.close(visit)
+    visit.watch.disarm()
+    await reply.end(held)
+
+
+def _sized(answer: Answer) -> list[tuple[bytes, bytes]]:
+    return [(b"content-length", b"%d" % answer.head.length)] if answer.head.length is not None else []
+
+
+def read_usage(visit: Visit, content: bytes | None) -> None:
+    """Take usage and the model that answered from an answer. None: it cannot be unpacked."""
+    call, meter = visit.call, visit.meter
+    if call is None or call.operation.metering == "free" or not 200 <= meter.status < 300:
+        return
+    if content is None:
+        meter.uncountable = True
+        return
+    reading = call.adapter.read_answer(call.operation, content)
+    if reading is not None:
+        meter.usage, meter.usage_source, meter.response_model = reading.usage, "upstream", reading.model
+        return
+    payload = _object(content)
+    if payload is None:
+        # Whatever this is, it was generated; there may be more to it than what can be read.
+        _count_text(visit, content.decode("utf-8", "replace"))
+        return
+    _take(visit, payload)
+    if meter.usage is None:
+        _count(visit, payload)
+
+
+def _read_long(visit: Visit, payload: dict[str, Any] | None) -> None:
+    if visit.call is None or visit.call.operation.metering == "free" or not 200 <= visit.meter.status < 300:
+        return
+    if payload is not None:
+        _take(visit, payload)
+    visit.meter.uncountable = visit.meter.usage is None
+
+
+def _take(visit: Visit, payload: dict[str, Any]) -> None:
+    call, meter = visit.call, visit.meter
+    if call is not None:
+        reading = call.adapter.read_usage(call.operation, payload)
+        meter.response_model = reading.model or meter.response_model
+        if reading.usage is not None:
+            meter.usage, meter.usage_source = reading.usage, "upstream"
+
+
+def _count(visit: Visit, payload: dict[str, Any]) -> None:
+    call = visit.call
+    if call is None:
+        return
+    if call.operation.name == "image_generation":
+        _count_images(visit, payload)
+    else:
+        _count_text(visit, call.adapter.text_of(call.operation, payload, streamed=False))
+
+
+def _count_text(visit: Visit, text: str) -> None:
+    """Counted like a stream of one event: settle has one way to count, for the operations it counts."""
+    if text:
+        event = orjson.dumps({"delta": text, "choices": [{"delta": {"content": text}}]})
+        visit.meter.generated.append(b"data: " + event + b"\n\n")
+
+
+def _count_images(visit: Visit, payload: dict[str, Any]) -> None:
+    data = payload.get("data")
+    if isinstance(data, list) and visit.body is not None:
+        facts = visit.body.facts
+        kind = image_kind(facts.model, facts.quality, facts.size)
+        visit.meter.usage = TokenUsage(images=len(data), image_kind=kind)
+        visit.meter.usage_source = "counted"
+
+
+def _object(content: bytes) -> dict[str, Any] | None:
+    try:
+        payload = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return None
+    return payload if isinstance(payload, dict) else None
+
+
+def _usage_within(content: bytes) -> dict[str, Any] | None:
+    """The last usage object in a part of a document. Within a JSON string its quotes would be escaped."""
+    at = content.rfind(_USAGE)
+    begun = _USAGE_BEGUN.match(content, at) if at >= 0 else None
+    if begun is None:
+        return None
+    start, depth = begun.end() - 1, 0
+    for end in range(start, min(len(content), start + _MOST_USAGE_BYTES)):
+        depth += (content[end] == 0x7B) - (content[end] == 0x7D)
+        if depth == 0:
+            usage = _object(content[start : end + 1])
+            return None if usage is None else {"usage": usage}
+    return None
+
+
+def _readable(content: bytes, answer: Answer) -> bytes | None:
+    """Unpacked for reading only: the client gets the bytes as they came."""
+    encoding = answer.head.encoding
+    return unpack(content, encoding, WHOLE_BYTES) if encoding else content

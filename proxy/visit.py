@@ -1,0 +1,20 @@
+"""One request on its way: what is known of it so far, for the one record that is written in the end."""
+
+import msgspec
+
+from keys.records import KeyRecord
+from proxy.flow import Body, Call, IncomingRequest, Meter, Plan, Reservation
+from proxy.watch import Watch
+
+
+class Visit(msgspec.Struct):
+    """Grows stage by stage; a stage that was not reached leaves None. Written to by the pipeline only."""
+
+    request: IncomingRequest
+    key: KeyRecord
+    watch: Watch
+    call: Call | None = None
+    body: Body | None = None
+    plan: Plan | None = None
+    reservation: Reservation | None = None
+    meter: Meter = msgspec.field(default_factory=Meter)
