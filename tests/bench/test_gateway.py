@@ -1,0 +1,19 @@
+"""Tests that the benchmark can start the gateway, and that its key pays for admission."""
+
+import httpx
+import pytest
+
+from bench.gateway import running_gateway
+from bench.suite import PLAIN, STREAM
+from tests.upstream import Upstream
+
+
+@pytest.mark.end_to_end
+def test_it_asks_through_the_gateway(upstream: Upstream) -> None:
+    with running_gateway("uvicorn", upstream.url) as gateway:
+        headers = {**gateway.headers, "content-type": "application/json"}
+        plain = httpx.post(gateway.url, content=PLAIN.body, headers=headers)
+        streamed = httpx.post(gateway.url, content=STREAM.body, headers=headers)
+    assert plain.json()["object"] == "chat.completion"
+    assert streamed.text.endswith("data: [DONE]\n\n")
+    assert upstream.last().header("authorization") == "Bearer sk-bench"
