@@ -112,3 +112,36 @@ class PriceRecord:
     tiers: Mapping[str, "PriceRecord"] = field(default_factory=dict)
     max_input_tokens: int | None = None
     max_output_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CustomRouteRecord:
+    """One path of a custom provider. The `*_location` members are GJSON paths; "" means there is none.
+
+    path: with a leading slash, matched exactly. methods: those the path may be called with.
+    stream_max_empty_messages: so many events without text in a row end a stream; 0: never.
+    """
+
+    path: str
+    target_url: str
+    methods: frozenset[str] = frozenset({"POST"})
+    model_location: str = ""
+    request_prompt_location: str = ""
+    response_completion_location: str = ""
+    stream_location: str = ""
+    stream_response_completion_location: str = ""
+    stream_end_word: str = ""
+    stream_max_empty_messages: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CustomProviderRecord:
+    """A provider an operator described. name: as it stands in paths and in settings' `provider`, in lower case.
+
+    authentication_param: the member of a setting that is sent as bearer; "" sends none.
+    """
+
+    id: str
+    name: str
+    authentication_param: str = ""
+    routes: Mapping[str, CustomRouteRecord] = field(default_factory=dict)

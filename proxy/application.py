@@ -12,6 +12,7 @@ from gateway_project.shared.ids import new_id
 from providers import tokens
 from providers.adapters.registry import ADAPTERS
 from proxy.access_log import AccessLog
+from proxy.calls import CallFinder
 from proxy.config import ProxyConfig
 from proxy.doors import Doors
 from proxy.endpoint import Endpoint
@@ -75,7 +76,7 @@ class Proxy:
             access_log=surroundings.access_log,
             sweeper=self._sweeper,
         )
-        self._endpoint = Endpoint(config, ADAPTERS, Pipeline(parts))
+        self._endpoint = Endpoint(config, CallFinder(ADAPTERS, self._snapshots), Pipeline(parts))
 
     async def start(self) -> None:
         """Load the configuration and start the background tasks. Raises DoorClosed without a database."""

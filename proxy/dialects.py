@@ -1,10 +1,12 @@
 """Renders problems as the client's SDK expects them. Source: OpenAI API reference, error objects."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
 
 from gateway_project.shared.problems import Problem
+from providers.adapters.base import ErrorDialect
 
 _TYPES = {
     400: "invalid_request_error",
@@ -21,6 +23,11 @@ _TYPES = {
 }
 # An SDK that waits longer than this for its own retry only looks hung.
 LONGEST_RETRY_S = 60
+
+
+def body_of(problem: Problem, dialect: ErrorDialect) -> bytes:
+    """The body of an error in the dialect of the provider that was called."""
+    return _BODIES.get(dialect, openai_body)(problem)
 
 
 def openai_body(problem: Problem) -> bytes:
@@ -46,3 +53,6 @@ def problem_headers(problem: Problem) -> list[tuple[bytes, bytes]]:
     if problem.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     return headers
+
+
+_BODIES: Mapping[ErrorDialect, Callable[[Problem], bytes]] = {"openai": openai_body}

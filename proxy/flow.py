@@ -11,6 +11,7 @@ from providers.adapters.base import Adapter, BodyFacts, Operation, UpstreamReque
 from providers.records import PriceRecord, ProviderRecord, TokenUsage
 from proxy.headers import AnswerHead
 from reporting.records import Charge, Ending
+from routes.records import RouteRecord
 
 
 class IncomingRequest(msgspec.Struct, frozen=True):
@@ -61,11 +62,15 @@ def read_headers(headers: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
 
 
 class Call(msgspec.Struct, frozen=True):
-    """What the client calls: an operation of a provider. tail: the path after the adapter's prefix, as sent."""
+    """What the client calls: an operation of a provider, or a route, which decides on the provider.
+
+    tail: the path after the adapter's prefix, as sent. Of a route: adapter is OpenAI's, whose dialect routes speak.
+    """
 
     adapter: Adapter
     operation: Operation
     tail: str
+    route: RouteRecord | None = None
 
 
 class Body(msgspec.Struct, frozen=True):

@@ -4,16 +4,22 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from providers.records import PriceRecord, ProviderRecord
+from providers.records import CustomProviderRecord, PriceRecord, ProviderRecord
+from routes.records import RouteRecord
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Settings by id, prices by (provider, model). version: the newest change it holds."""
+    """Settings by id, prices by (provider, model), custom providers by name, routes by path.
+
+    version: the newest change it holds.
+    """
 
     version: int = -1
     settings: Mapping[str, ProviderRecord] = field(default_factory=dict)
     prices: Mapping[tuple[str, str], PriceRecord] = field(default_factory=dict)
+    custom_providers: Mapping[str, CustomProviderRecord] = field(default_factory=dict)
+    routes: Mapping[str, RouteRecord] = field(default_factory=dict)
 
 
 class SnapshotHolder:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from proxy.messages import Receive
 
-SWEEP_EVERY_S = 0.05
+SWEEP_EVERY_S = 0.1
 # Answers that come sooner need no task that waits for their client to leave, and most refusals and short ones do.
 WATCH_AFTER_S = 0.25
 

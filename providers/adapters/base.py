@@ -11,6 +11,8 @@ from providers.records import ProviderRecord, TokenUsage
 # free: costs nothing. estimated: an upper bound can be told before the call. unmetered: no bound can be told.
 Metering = Literal["free", "estimated", "unmetered"]
 BodyKind = Literal["json", "multipart", "any"]
+# How the gateway's own errors look to the clients of a provider.
+ErrorDialect = Literal["openai", "anthropic", "bedrock"]
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -87,11 +89,41 @@ class CutContext:
     usage_asked: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class RouteTarget:
+    """Where a step of a route sends an operation: path after `path_prefix` and query, as a client would send them."""
+
+    tail: str
+    query: str = ""
+
+
+class StreamDecoder(Protocol):
+    """Turns a provider's own framing into server-sent events, in pieces of any size. Holds what is incomplete."""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """The events that are complete now, b"" for none. Raises ValueError when the framing is broken."""
+        ...
+
+
 class Adapter(Protocol):
-    """One provider. All methods are pure."""
+    """One provider. All methods are pure but `prepare`, which may read a clock."""
 
     provider: str
     path_prefix: str
+    error_dialect: ErrorDialect
+    prepares: bool
+
+    def prepare(self, setting: ProviderRecord, operation: Operation, request: UpstreamRequest) -> UpstreamRequest:
+        """Last changes to a request: what the provider wants elsewhere, a signature. Called only if `prepares`."""
+        ...
+
+    def decoder(self, operation: Operation) -> StreamDecoder | None:
+        """For a stream that does not come as server-sent events but goes out as such; None: it comes as it goes."""
+        ...
+
+    def route_target(self, operation: str, model: str, params: Mapping[str, str]) -> RouteTarget | None:
+        """Where a step sends "chat", "embeddings", "text_completion" or "responses"; None: it does not speak it."""
+        ...
 
     def operation(self, method: str, tail: str) -> Operation:
         """What the method and the path after `path_prefix` mean."""
@@ -134,3 +166,22 @@ class Adapter(Protocol):
     def error_event(self, operation: Operation, error: Mapping[str, Any]) -> bytes:
         """An error inside a running stream, in the provider's dialect."""
         ...
+
+
+class PlainTransport:
+    """What most adapters have in common: requests go out as they are, streams are server-sent events."""
+
+    error_dialect: ErrorDialect = "openai"
+    prepares = False
+
+    def prepare(self, setting: ProviderRecord, operation: Operation, request: UpstreamRequest) -> UpstreamRequest:
+        del setting, operation
+        return request
+
+    def decoder(self, operation: Operation) -> StreamDecoder | None:
+        del operation
+        return None
+
+    def route_target(self, operation: str, model: str, params: Mapping[str, str]) -> RouteTarget | None:
+        del operation, model, params
+        return None

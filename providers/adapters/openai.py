@@ -7,7 +7,15 @@ from typing import Any
 import msgspec
 import orjson
 
-from providers.adapters.base import BodyFacts, CutContext, Operation, StreamDialect, UsageReading
+from providers.adapters.base import (
+    BodyFacts,
+    CutContext,
+    Operation,
+    PlainTransport,
+    RouteTarget,
+    StreamDialect,
+    UsageReading,
+)
 from providers.adapters.openai_operations import facts_of, operation_of
 from providers.adapters.openai_usage import image_usage_of, plain_reading, speech_usage_of, usage_of
 from providers.records import ProviderRecord, TokenUsage
@@ -24,10 +32,16 @@ _OTHERS = StreamDialect(
     )
 )
 _PLAIN_ANSWERS = frozenset({"chat", "text_completion", "embeddings"})
+_ROUTED = {
+    "chat": "/chat/completions",
+    "text_completion": "/completions",
+    "embeddings": "/embeddings",
+    "responses": "/responses",
+}
 _READERS = {"image_generation": image_usage_of, "speech": speech_usage_of}
 
 
-class OpenAIAdapter:
+class OpenAIAdapter(PlainTransport):
     """The OpenAI API, every path of it, also ones invented after today."""
 
     provider = "openai"
@@ -44,6 +58,11 @@ class OpenAIAdapter:
 
     def credentials(self, setting: ProviderRecord) -> tuple[tuple[str, str], ...]:
         return (("authorization", f"Bearer {setting.secrets.get('apikey', '')}"),)
+
+    def route_target(self, operation: str, model: str, params: Mapping[str, str]) -> RouteTarget | None:
+        del model, params
+        tail = _ROUTED.get(operation)
+        return RouteTarget(tail) if tail else None
 
     def stream(self, operation: Operation) -> StreamDialect:
         if operation.name in ("chat", "text_completion"):

@@ -83,16 +83,19 @@ class SettingChooser:
         force = self._must_force_usage(call, body, setting)
         content = with_usage_forced(body) if force else body.content
         bound = estimate(call.operation, body, price, default_output_tokens=self._config.default_max_output_tokens)
+        upstream = UpstreamRequest(
+            method=request.method,
+            url=call.adapter.url(setting, call.tail, request.query) if request.query else lane.url,
+            headers=headers.to_upstream(
+                request.headers, lane.credentials, remove_user_agent=self._config.remove_user_agent
+            ),
+            body=content,
+        )
+        if call.adapter.prepares:
+            upstream = call.adapter.prepare(setting, call.operation, upstream)
         return Plan(
             setting=setting,
-            request=UpstreamRequest(
-                method=request.method,
-                url=call.adapter.url(setting, call.tail, request.query) if request.query else lane.url,
-                headers=headers.to_upstream(
-                    request.headers, lane.credentials, remove_user_agent=self._config.remove_user_agent
-                ),
-                body=content,
-            ),
+            request=upstream,
             timeout_s=self._timeout_s(request),
             price=price,
             estimate_nano=bound.cost_nano,

@@ -44,7 +44,7 @@ def test_it_reads_streams_to_their_end(upstream: Upstream) -> None:
     body = json.dumps({"model": "gpt-4o-mini", "messages": MESSAGES, "stream": True})
     result = load(upstream, "slow=2", body=body, count=2, connections=1, stream=True)
     assert result.chunks == 19 * result.requests
-    assert min(result.total_ms) > 32
+    assert min(result.total_ms) > 25  # 16 pauses; a timer may be early by a fraction of each
     with pytest.raises(BenchError, match="without its end"):
         load(upstream, "cut-clean", body=body, count=2, stream=True)
 

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from proxy.endpoint import CALLS_KEPT, LONGEST_PATH_KEPT
 from tests.proxy.asgi import Called, called_proxy
 from tests.proxy_gateway import PlainDoors, key, openai_setting
 from tests.upstream import Upstream as Fake
@@ -47,19 +46,6 @@ async def test_a_preflight_needs_no_key_and_reaches_nobody(called: Called, fake:
     assert (sent.status, sent.body) == (204, b"")
     assert sent.headers[b"access-control-max-age"] == b"3600"
     assert fake.count() == 0
-
-
-async def test_what_has_been_called_before_is_known_and_what_is_known_stays_small(called: Called) -> None:
-    endpoint = called.proxy._endpoint
-    for _ in range(2):
-        assert (await called.call("/models", method="GET")).status == 200
-    assert list(endpoint._calls) == [("GET", "/api/providers/openai/v1/models")]
-    assert (await called.call("/" + "x" * LONGEST_PATH_KEPT, method="GET")).status == 200
-    assert len(endpoint._calls) == 1
-    endpoint._calls.update({("GET", str(number)): endpoint._calls["GET", "/api/providers/openai/v1/models"]
-                            for number in range(CALLS_KEPT)})  # fmt: skip
-    assert (await called.call("/files", method="GET")).status == 200
-    assert len(endpoint._calls) == 1
 
 
 async def test_paths_come_as_they_were_sent(called: Called, fake: Fake) -> None:
