@@ -10,10 +10,14 @@ RetryStrategy = Literal["constant", "exponential"]
 
 @dataclass(frozen=True, slots=True)
 class CacheRecord:
-    """How a route caches. ttl_s: seconds an answer is kept. single_flight: identical misses wait for the first."""
+    """How a route caches. ttl_s: seconds an answer is kept. single_flight: identical misses wait for the first.
+
+    epoch: counts the purges. It is part of every cache key, so that no answer from before a purge is found again.
+    """
 
     ttl_s: int
     single_flight: bool = False
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
