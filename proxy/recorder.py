@@ -51,6 +51,9 @@ class Recorder:
     def _event(self, visit: Visit, cost_nano: int, price_status: str) -> UsageEventRecord:
         request, key, meter, reservation = visit.request, visit.key, visit.meter, visit.reservation
         read, now = request.read, clock.perf()
+        members = _asked(visit)
+        if meter.usage is not None:
+            _add_used(members, meter.usage)
         return UsageEventRecord(
             id=request.id,
             created_at=clock.now(),
@@ -78,8 +81,7 @@ class Recorder:
             upstream_request_id=meter.upstream_request_id[:_MAX_TEXT],
             request_body=self._logged(visit.body) if key.should_log_request else None,
             response_body=_text(bytes(meter.response_body)) if meter.response_body is not None else None,
-            **_asked(visit),
-            **_used(meter.usage),
+            **members,
         )
 
     def _logged(self, body: Body | None) -> str | None:
@@ -111,15 +113,14 @@ def _asked(visit: Visit) -> dict[str, Any]:
     return members
 
 
-def _used(usage: TokenUsage | None) -> dict[str, Any]:
+def _add_used(members: dict[str, Any], usage: TokenUsage) -> None:
     """The kinds of usage that occurred."""
-    if usage is None:
-        return {}
-    members: dict[str, Any] = {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}
+    members["input_tokens"], members["output_tokens"] = usage.input_tokens, usage.output_tokens
+    if usage == TokenUsage(usage.input_tokens, output_tokens=usage.output_tokens):
+        return  # plain text, the most there is: none of the others has to be looked at
     for name in _RARER_USAGE:
         if value := getattr(usage, name):
             members[name] = value
-    return members
 
 
 def _span_ms(start: float | None, end: float | None) -> int | None:

@@ -55,14 +55,16 @@ def facts_of(operation: Operation, document: Mapping[str, Any]) -> BodyFacts:
         return _all_facts(operation, document)
     # Most bodies have none of the rarer members: on the request path asking for each of them costs.
     return BodyFacts(
-        model=_text(document, "model"), stream=_flag(document, "stream"), open_input=_open_input(operation, document)
+        model=_text(document, "model"),
+        stream=_flag(document, "stream"),
+        max_output_tokens=None if _MAXIMA_SET.isdisjoint(document) else _max_output(document),
+        open_input=_open_input(operation, document),
     )
 
 
-_RARE = frozenset(
-    {"user", "n", "best_of", "stream_options", "service_tier", "max_tokens", "max_completion_tokens",
-     "max_output_tokens", "background"}
-)  # fmt: skip
+_MAXIMA = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+_MAXIMA_SET = frozenset(_MAXIMA)
+_RARE = frozenset({"user", "n", "best_of", "stream_options", "service_tier", "background"})
 _WITH_FACTS_OF_ITS_OWN = frozenset({"speech", "image_generation", "text_completion"})
 
 
@@ -97,11 +99,7 @@ def _prompts(operation: Operation, document: Mapping[str, Any]) -> int:
 
 
 def _max_output(document: Mapping[str, Any]) -> int | None:
-    found = [
-        value
-        for name in ("max_tokens", "max_completion_tokens", "max_output_tokens")
-        if (value := _whole(document, name))  # 0 means no maximum to some servers
-    ]
+    found = [value for name in _MAXIMA if (value := _whole(document, name))]  # 0 means no maximum to some servers
     # The largest counts: which of the two a model obeys is the model's business, and this is an upper bound.
     return max(found) if found else None
 
