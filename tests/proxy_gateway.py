@@ -83,13 +83,14 @@ class PlainDoors:
 
 @dataclass
 class RunningProxy:
-    """A proxy that listens. events(): what it has written into its spool so far."""
+    """A proxy that listens. events(): what it has written into its spool so far. clients: closed with it."""
 
     proxy: Proxy
     doors: PlainDoors
     url: str
     spool_root: Path
     counters: CounterStore
+    clients: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     def events(self) -> list[UsageEventRecord]:
         found: list[UsageEventRecord] = []
@@ -132,7 +133,8 @@ class Caller:
 
     def sdk(self, **options: Any) -> OpenAI:
         """The official SDK; it tries each call once unless told otherwise."""
-        return OpenAI(api_key=self.secret, base_url=self.gateway.openai_url, **{"max_retries": 0, **options})
+        made = OpenAI(api_key=self.secret, base_url=self.gateway.openai_url, **{"max_retries": 0, **options})
+        return self.gateway.clients.enter_context(made)
 
     def http(self, **options: Any) -> httpx.Client:
         """A plain client that sends the key; paths are those after /v1."""
@@ -198,9 +200,11 @@ async def running_proxy(
         serving = asyncio.create_task(server.serve())
         while not server.started:
             await asyncio.sleep(0.01)
+        running = RunningProxy(proxy, doors, f"http://127.0.0.1:{port}", root, store)
         try:
-            yield RunningProxy(proxy, doors, f"http://127.0.0.1:{port}", root, store)
+            yield running
         finally:
+            running.clients.close()
             server.should_exit = True
             await serving
             await proxy.stop()

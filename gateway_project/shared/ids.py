@@ -3,7 +3,6 @@
 import os
 import time
 import uuid
-from collections.abc import Iterator
 
 _RANDOM_BYTES = 10
 # Random bytes are drawn in blocks: a system call per request would cost more than the rest of the id.
@@ -18,26 +17,25 @@ def new_id() -> uuid.UUID:
 def new_event_id() -> str:
     """A version 7 UUID as text: sorts by creation time, to the millisecond."""
     stamp = time.time_ns() // 1_000_000
-    value = (stamp & 0xFFFFFFFFFFFF) << 80 | next(_randoms)
+    value = (stamp & 0xFFFFFFFFFFFF) << 80 | _random_number()
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     text = f"{value:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def _random_numbers() -> Iterator[int]:
-    while True:
+def _random_number() -> int:
+    try:
+        return _randoms.pop()  # atomic: several threads may draw at once
+    except IndexError:
         block = os.urandom(_RANDOM_BYTES * _BLOCK_IDS)
-        for at in range(0, len(block), _RANDOM_BYTES):
-            yield int.from_bytes(block[at : at + _RANDOM_BYTES], "big")
+        numbers = [int.from_bytes(block[at : at + _RANDOM_BYTES], "big") for at in range(0, len(block), _RANDOM_BYTES)]
+        _randoms.extend(numbers[1:])
+        return numbers[0]
 
 
-_randoms = _random_numbers()
+_randoms: list[int] = []
 
 
-def _restart_after_fork() -> None:
-    global _randoms  # noqa: PLW0603  (a child must not repeat its parent's numbers)
-    _randoms = _random_numbers()
-
-
-os.register_at_fork(after_in_child=_restart_after_fork)
+# A child must not repeat its parent's numbers.
+os.register_at_fork(after_in_child=_randoms.clear)

@@ -1,5 +1,7 @@
+import sys
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 from gateway_project.shared.ids import new_event_id, new_id
 
@@ -24,3 +26,17 @@ def test_event_ids_sort_by_time() -> None:
 
 def test_event_ids_do_not_repeat() -> None:
     assert len({new_event_id() for _ in range(10_000)}) == 10_000
+
+
+def test_threads_that_draw_at_once_never_draw_the_same() -> None:
+    def many(_: int) -> list[str]:
+        return [new_event_id() for _ in range(5_000)]
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            drawn = [event_id for ids in pool.map(many, range(8)) for event_id in ids]
+    finally:
+        sys.setswitchinterval(interval)
+    assert len(set(drawn)) == len(drawn) == 40_000
