@@ -80,7 +80,7 @@ class SettingChooser:
         """The one attempt of a plain provider path. Raises Problem when there is none."""
         lane = self._lane(key, call, body.facts.model, snapshot)
         setting, price = lane.setting, lane.price
-        force = self._must_force_usage(call, body, setting)
+        force = self.must_force_usage(call, body, setting)
         content = with_usage_forced(body) if force else body.content
         bound = estimate(call.operation, body, price, default_output_tokens=self._config.default_max_output_tokens)
         upstream = UpstreamRequest(
@@ -96,7 +96,7 @@ class SettingChooser:
         return Plan(
             setting=setting,
             request=upstream,
-            timeout_s=self._timeout_s(request),
+            timeout_s=asked_timeout_s(request, self._config.timeout_s),
             price=price,
             estimate_nano=bound.cost_nano,
             reserved_output_tokens=bound.output_tokens,
@@ -121,23 +121,26 @@ class SettingChooser:
             self._lanes[name] = lane
         return lane
 
-    def _must_force_usage(self, call: Call, body: Body, setting: ProviderRecord) -> bool:
+    def must_force_usage(self, call: Call, body: Body, setting: ProviderRecord) -> bool:
+        """Whether the gateway has to ask for usage in the stream, since the client did not."""
         facts = body.facts
         if not facts.stream or facts.usage_asked or not call.adapter.stream(call.operation).forces_usage:
             return False
         return not self.refuses_stream_options(setting, facts.model)
 
-    def _timeout_s(self, request: IncomingRequest) -> float:
-        text = request.header(b"x-request-timeout")
-        if not text:
-            return self._config.timeout_s
-        try:
-            seconds = parse_duration_s(text)
-        except ValueError as error:
-            raise BadRequest(f"x-request-timeout: {error}.", code="invalid_timeout") from error
-        if not 0 < seconds <= MAX_TIMEOUT_S:
-            raise BadRequest("x-request-timeout must be more than 0 and at most 24h.", code="invalid_timeout")
-        return seconds
+
+def asked_timeout_s(request: IncomingRequest, default_s: float) -> float:
+    """Seconds the client gives its request in x-request-timeout. Raises BadRequest for what is no such time."""
+    text = request.header(b"x-request-timeout")
+    if not text:
+        return default_s
+    try:
+        seconds = parse_duration_s(text)
+    except ValueError as error:
+        raise BadRequest(f"x-request-timeout: {error}.", code="invalid_timeout") from error
+    if not 0 < seconds <= MAX_TIMEOUT_S:
+        raise BadRequest("x-request-timeout must be more than 0 and at most 24h.", code="invalid_timeout")
+    return seconds
 
 
 def with_usage_forced(body: Body) -> bytes:
