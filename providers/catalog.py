@@ -14,7 +14,8 @@ class ProviderKind:
     required: members of `setting` that must be there; optional: further known ones. parameters: those of them that
     are no secrets; a member that is not known is a secret. base_url: where requests and secrets go unless `url` says
     otherwise, with `{resourceName}` and `{awsRegion}` filled in from the parameters; empty when only `url` says it.
-    versioned: a `url` without a version segment gets `/v1` appended.
+    versioned: a `url` without a version segment gets `/v1` appended. route_params: what a step of a route must say
+    besides its model.
     """
 
     name: str
@@ -24,6 +25,7 @@ class ProviderKind:
     parameters: tuple[str, ...] = (URL,)
     base_url: str = ""
     versioned: bool = True
+    route_params: tuple[str, ...] = ()
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -52,6 +54,7 @@ CATALOG: Mapping[str, ProviderKind] = {
             parameters=(URL, "resourceName"),
             base_url="https://{resourceName}.openai.azure.com",
             versioned=False,
+            route_params=("deploymentId", "apiVersion"),
         ),
         ProviderKind(
             "bedrock",
