@@ -147,7 +147,7 @@ class SettingForm(MemberForm):  # type: ignore[misc, valid-type]
         initial=1,
         min_value=1,
         widget=UnfoldAdminIntegerFieldWidget,
-        help_text="The share among settings of the same priority.",
+        help_text="The share of the turns among equals when a key rotates; without rotation the heaviest is used.",
     )
 
     class Meta:

@@ -1,6 +1,8 @@
 """Which headers cross the gateway, and which never do (architecture: security rule 6)."""
 
+import math
 from collections.abc import Iterable, Sequence
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -89,6 +91,21 @@ def _connection_listed(headers: Iterable[Header]) -> frozenset[str]:
         if name == b"connection" and value.lower() not in (b"keep-alive", b"close"):
             listed |= {part.strip().lower() for part in value.decode("latin-1").split(",")}
     return listed
+
+
+def retry_after_s(head: "AnswerHead", now: int) -> float | None:
+    """How long an answer asks to wait: seconds, or a date (RFC 9110, section 10.2.3). None: it does not say."""
+    value = next((value for name, value in head.to_client if name == b"retry-after"), b"").strip()
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value.decode("latin-1")).timestamp() - now
+        except ValueError:
+            return None
+    return max(seconds, 0.0) if math.isfinite(seconds) else None
 
 
 class AnswerHead(NamedTuple):

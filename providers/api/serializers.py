@@ -72,7 +72,10 @@ class SettingChangeSerializer(serializers.Serializer[Any]):
                 help_text=f"Whether streams are asked for usage: {_STREAM_USAGE}.",
             ),
             "priority": WholeNumberField(required=False, help_text="Higher is tried first."),
-            "weight": WholeNumberField(required=False, help_text="Share among settings of the same priority."),
+            "weight": WholeNumberField(
+                required=False,
+                help_text="Share of the turns among equals when the key rotates; without rotation the heaviest is it.",
+            ),
         }
 
 

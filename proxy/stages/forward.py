@@ -3,6 +3,7 @@
 from gateway_project.shared import clock
 from gateway_project.shared.problems import Problem, UpstreamFailed, UpstreamTimedOut
 from proxy.flow import Body, Meter, Plan
+from proxy.headers import retry_after_s
 from proxy.stages.plan import SettingChooser, without_usage_forced
 from proxy.upstream import ConnectFailed, Upstream, UpstreamAnswer, UpstreamError, UpstreamTimeout
 from proxy.visit import Visit
@@ -13,6 +14,8 @@ async def forward(visit: Visit, plan: Plan, body: Body, tools: tuple[Upstream, S
     upstream, chooser = tools
     meter = visit.meter
     answer = await _send(plan, meter, upstream)
+    if answer.status == 429:
+        chooser.rotation.rest(plan.setting.id, retry_after_s(answer.head, clock.now()))
     if plan.usage_forced and answer.status in (400, 422):
         content = await answer.read()
         if b"stream_options" in content or b"include_usage" in content:

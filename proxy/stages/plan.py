@@ -16,11 +16,11 @@ from proxy.config import ProxyConfig
 from proxy.estimate import estimate
 from proxy.flow import Body, Call, IncomingRequest, Plan
 from proxy.json_edit import insert_member, replace_member
+from proxy.rotation import Rotation, preferred
 from proxy.snapshot import Snapshot
 
 MAX_TIMEOUT_S = 86_400.0
 LANES_KEPT = 10_000
-TURNS_KEPT = 100_000
 _INCLUDE_USAGE = b'"stream_options":{"include_usage":true}'
 
 
@@ -42,7 +42,7 @@ class SettingChooser:
     def __init__(self, config: ProxyConfig) -> None:
         self._config = config
         self._refusing: set[tuple[str, str]] = set()
-        self._turns: dict[str, int] = {}
+        self.rotation = Rotation()
         self._lanes: dict[tuple[str, str, str], _Lane] = {}
 
     def choose(self, key: KeyRecord, call: Call, model: str, snapshot: Snapshot) -> ProviderRecord:
@@ -60,13 +60,7 @@ class SettingChooser:
         able = [s for s in own if not model or not s.allowed_models or model in s.allowed_models]
         if not able:
             raise PermissionDenied(f"The model {model} is not allowed for this key.", code="model_not_allowed")
-        return self._in_turn(key, able) if key.rotation_enabled and len(able) > 1 else able[0]
-
-    def _in_turn(self, key: KeyRecord, able: list[ProviderRecord]) -> ProviderRecord:
-        if len(self._turns) >= TURNS_KEPT:
-            self._turns.clear()
-        turn = self._turns[key.id] = self._turns.get(key.id, -1) + 1
-        return able[turn % len(able)]
+        return self.rotation.next(key.id, able) if key.rotation_enabled else preferred(able)
 
     def refuses_stream_options(self, setting: ProviderRecord, model: str) -> bool:
         return setting.stream_usage == "never" or (setting.id, model) in self._refusing

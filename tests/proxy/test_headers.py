@@ -2,7 +2,7 @@
 
 import pytest
 
-from proxy.headers import answer_head, to_upstream
+from proxy.headers import answer_head, retry_after_s, to_upstream
 
 CREDENTIALS = (("authorization", "Bearer sk-1"),)
 
@@ -105,3 +105,19 @@ def test_the_head_tells_length_and_encoding(
 ) -> None:
     head = answer_head(headers)
     assert (head.length, head.encoding) == (length, encoding)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (b"7", 7.0), (b" 1.5 ", 1.5), (b"-3", 0.0), (b"nan", None), (b"inf", None), (b"soon", None), (b"", None),
+        (b"Thu, 01 Jan 1970 00:16:50 GMT", 10.0), (b"Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
+    ],
+)  # fmt: skip
+def test_an_answer_says_how_long_to_wait(value: bytes, seconds: float | None) -> None:
+    head = answer_head([(b"Retry-After", value)])
+    assert retry_after_s(head, 1000) == seconds
+
+
+def test_an_answer_may_not_say_how_long_to_wait() -> None:
+    assert retry_after_s(answer_head([]), 1000) is None

@@ -105,3 +105,8 @@ def test_each_failure_means_something_to_the_client(error: Any, status: int, cod
     problem = problem_of(error, "openai")
     assert (problem.status, problem.code) == (status, code)
     assert "openai" in problem.detail
+
+
+async def test_a_setting_that_is_refused_rests_as_long_as_its_provider_says(asking: Asking) -> None:
+    status, _, plan = await asking.ask(STREAM % b"429=30")
+    assert (status, asking.chooser.rotation.is_resting(plan.setting.id)) == (429, True)
