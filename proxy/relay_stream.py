@@ -59,7 +59,7 @@ def _in_slices(read: Callable[[], Awaitable[bytes]]) -> Callable[[], Awaitable[b
     return next_slice
 
 
-def _without_null_usage(data: bytes) -> bytes:
+def without_null_usage(data: bytes) -> bytes:
     """The events without the members that say there is no usage yet, which only the gateway asked for."""
     if data.rfind(_USAGE) < 0:
         return data
@@ -151,7 +151,7 @@ class StreamRelay:
                 data = data[: -len(_NULL_USAGE_END)] + b"}\n\n"
                 special = data.rfind(_ERROR) >= 0
             else:
-                data = _without_null_usage(data) if forced else data
+                data = without_null_usage(data) if forced else data
                 special = self._is_special(data)
             message = {"type": "http.response.body", "body": data, "more_body": True}
             await (self._pass_special(data) if special else send(message))
@@ -184,7 +184,7 @@ class StreamRelay:
     async def _pass_rest(self, data: bytes) -> None:
         """What came after the last whole event."""
         self._keeper()(data)
-        await self._pass_events(_without_null_usage(data) if self._forced else data)
+        await self._pass_events(without_null_usage(data) if self._forced else data)
 
     def _log(self, data: bytes) -> None:
         stored = self._meter.response_body
