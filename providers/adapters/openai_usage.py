@@ -1,7 +1,9 @@
 """Usage as OpenAI tells it, in its four shapes, as canonical usage.
 
 Source: OpenAI API reference, objects `chat.completion.usage`, `response.usage`, `images.usage`,
-`audio.transcription.usage` (tokens or duration). Cached and audio tokens are inside its totals.
+`audio.transcription.usage` (tokens or duration). Cached, written and audio tokens are inside its totals. Others that
+speak its dialect leave what was thought (xAI, Gemini) or heard (Mistral) out of the two counts, but not out of
+`total_tokens`; Together and DeepSeek tell what was cached beside the counts.
 """
 
 import math
@@ -32,6 +34,7 @@ def usage_of(usage: Mapping[str, Any]) -> TokenUsage | None:
 
 class _Inside(msgspec.Struct):
     cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
     audio_tokens: int | None = None
     image_tokens: int | None = None
 
@@ -45,6 +48,9 @@ class _Made(msgspec.Struct):
 class _Usage(msgspec.Struct):
     prompt_tokens: int
     completion_tokens: int = 0
+    total_tokens: int = 0
+    cached_tokens: int | None = None
+    prompt_cache_hit_tokens: int | None = None
     prompt_tokens_details: _Inside | None = None
     completion_tokens_details: _Made | None = None
 
@@ -71,9 +77,13 @@ def plain_reading(content: bytes) -> UsageReading | None:
     inside, made = usage.prompt_tokens_details, usage.completion_tokens_details
     cached = inside.cached_tokens or 0 if inside else 0
     reasoning = made.reasoning_tokens or 0 if made else 0
-    if (inside and (inside.audio_tokens or inside.image_tokens)) or (made and (made.audio_tokens or made.image_tokens)):
+    if inside and (inside.audio_tokens or inside.image_tokens or inside.cache_write_tokens):
+        return None
+    if (made and (made.audio_tokens or made.image_tokens)) or usage.cached_tokens or usage.prompt_cache_hit_tokens:
         return None
     prompt, completion = usage.prompt_tokens, usage.completion_tokens
+    if usage.total_tokens > prompt + completion:
+        return None
     if not (0 <= cached <= prompt <= MAX_TOKENS and 0 <= reasoning <= completion <= MAX_TOKENS):
         return None
     found = TokenUsage(
@@ -112,21 +122,27 @@ def speech_usage_of(usage: Mapping[str, Any]) -> TokenUsage | None:
 
 def _split(usage: Mapping[str, Any], input_name: str, output_name: str, details: str, out_details: str) -> TokenUsage:
     total_in, total_out = _count(usage.get(input_name)), _count(usage.get(output_name))
-    cached = audio_in = image_in = 0
-    inside = usage.get(details)
-    if total_in and isinstance(inside, dict) and any(inside.values()):
-        cached = min(_count(inside.get("cached_tokens")), total_in)
-        audio_in = min(_count(inside.get("audio_tokens")), total_in - cached)
-        image_in = min(_count(inside.get("image_tokens")), total_in - cached - audio_in)
-    audio_out = image_out = reasoning = 0
-    made = usage.get(out_details)
-    if total_out and isinstance(made, dict) and any(made.values()):
-        audio_out = min(_count(made.get("audio_tokens")), total_out)
-        image_out = min(_count(made.get("image_tokens")), total_out - audio_out)
-        reasoning = min(_count(made.get("reasoning_tokens")), total_out - audio_out - image_out)
+    inside, made = usage.get(details), usage.get(out_details)
+    inside = inside if isinstance(inside, dict) else {}
+    made = made if isinstance(made, dict) else {}
+    thought = 0
+    beyond = _count(usage.get("total_tokens")) - total_in - total_out
+    if beyond > 0:
+        if _count(inside.get("audio_tokens")) > total_in:
+            total_in += beyond
+        else:
+            total_out, thought = total_out + beyond, beyond
+    cached = min(_cached(usage, inside), total_in)
+    written = min(_count(inside.get("cache_write_tokens")), total_in - cached)
+    audio_in = min(_count(inside.get("audio_tokens")), total_in - cached - written)
+    image_in = min(_count(inside.get("image_tokens")), total_in - cached - written - audio_in)
+    audio_out = min(_count(made.get("audio_tokens")), total_out)
+    image_out = min(_count(made.get("image_tokens")), total_out - audio_out)
+    reasoning = min(max(_count(made.get("reasoning_tokens")), thought), total_out - audio_out - image_out)
     return TokenUsage(
-        input_tokens=total_in - cached - audio_in - image_in,
+        input_tokens=total_in - cached - written - audio_in - image_in,
         cache_read_tokens=cached,
+        cache_write_tokens=written,
         audio_input_tokens=audio_in,
         image_input_tokens=image_in,
         output_tokens=total_out - audio_out - image_out,
@@ -134,6 +150,12 @@ def _split(usage: Mapping[str, Any], input_name: str, output_name: str, details:
         audio_output_tokens=audio_out,
         image_output_tokens=image_out,
     )
+
+
+def _cached(usage: Mapping[str, Any], inside: Mapping[str, Any]) -> int:
+    """What came from a cache; some tell it beside the counts."""
+    beside = usage.get("cached_tokens") or usage.get("prompt_cache_hit_tokens")
+    return _count(inside.get("cached_tokens")) or _count(beside)
 
 
 def _count(value: Any) -> int:

@@ -40,6 +40,40 @@ def test_a_response_uses_other_names() -> None:
     assert usage_of(usage) == TokenUsage(input_tokens=5, cache_read_tokens=4, output_tokens=7, reasoning_tokens=3)
 
 
+def test_what_was_written_to_a_cache_is_inside_the_input() -> None:
+    usage = {
+        "prompt_tokens": 3000,
+        "prompt_tokens_details": {"cached_tokens": 2000, "cache_write_tokens": 900},
+        "completion_tokens": 40,
+        "total_tokens": 3040,
+    }
+    expected = TokenUsage(input_tokens=100, cache_read_tokens=2000, cache_write_tokens=900, output_tokens=40)
+    assert usage_of(usage) == expected
+
+
+@pytest.mark.parametrize(
+    ("beside", "expected"),
+    [
+        # xAI: 94 were thought and are told apart; Gemini: 94 were thought and are only in the total.
+        (
+            {"completion_tokens_details": {"reasoning_tokens": 94}},
+            TokenUsage(32, output_tokens=103, reasoning_tokens=94),
+        ),
+        ({}, TokenUsage(32, output_tokens=103, reasoning_tokens=94)),
+        # Mistral: 94 were heard.
+        ({"prompt_tokens_details": {"audio_tokens": 94}}, TokenUsage(32, audio_input_tokens=94, output_tokens=9)),
+    ],
+)
+def test_what_is_only_in_the_total_counts(beside: dict[str, Any], expected: TokenUsage) -> None:
+    assert usage_of({"prompt_tokens": 32, "completion_tokens": 9, "total_tokens": 135, **beside}) == expected
+
+
+@pytest.mark.parametrize("name", ["cached_tokens", "prompt_cache_hit_tokens"])
+def test_what_was_cached_may_be_told_beside_the_counts(name: str) -> None:
+    usage = {"prompt_tokens": 100, "completion_tokens": 9, "total_tokens": 109, name: 64}
+    assert usage_of(usage) == TokenUsage(input_tokens=36, cache_read_tokens=64, output_tokens=9)
+
+
 def test_a_transcription_is_told_in_tokens_or_seconds() -> None:
     assert usage_of({"type": "duration", "seconds": 3}) == TokenUsage(seconds=3)
     tokens = {
