@@ -6,8 +6,11 @@ from typing import Any
 import orjson
 
 from gateway_project.shared import clock
+from providers.adapters import aws_events
+from providers.adapters.base import ErrorAnswer
 from providers.costs import image_kind
 from providers.records import TokenUsage
+from proxy.aws_stream import FrameRelay
 from proxy.flow import Answer
 from proxy.relay_stream import StreamRelay
 from proxy.relaying import RelayParts
@@ -32,6 +35,10 @@ async def relay(visit: Visit, answer: Answer, reply: Reply, parts: RelayParts) -
     if answer.head.content_type.startswith(b"text/event-stream") and (packed or not answer.head.encoding):
         await StreamRelay(visit, reply, parts).run(answer, packed=packed)
         return
+    if answer.head.content_type.startswith(aws_events.CONTENT_TYPE) and await _relay_frames(
+        visit, answer, reply, parts
+    ):
+        return
     if length is not None and length <= WHOLE_BYTES:
         await _relay_whole(visit, await answer.read(), answer, reply, parts)
         return
@@ -44,20 +51,51 @@ async def relay(visit: Visit, answer: Answer, reply: Reply, parts: RelayParts) -
     await _relay_whole(visit, bytes(buffered), answer, reply, parts)
 
 
+async def _relay_frames(visit: Visit, answer: Answer, reply: Reply, parts: RelayParts) -> bool:
+    """Relay Amazon's event stream, to clients of it as it is; false when its provider is not known to send any."""
+    if visit.call is None or answer.head.encoding:
+        return False
+    adapter, operation = visit.call.adapter, visit.call.operation
+    decoder = adapter.decoder(operation)
+    if decoder is not None:
+        await StreamRelay(visit, reply, parts).run(answer, decoder=decoder)
+        return True
+    if adapter.stream(operation).read_frame is not None:
+        await FrameRelay(visit, reply, parts).run(answer)
+        return True
+    return False
+
+
 async def _relay_whole(visit: Visit, content: bytes, answer: Answer, reply: Reply, parts: RelayParts) -> None:
     readable = _readable(content, answer)
     read_usage(visit, readable)
+    if visit.meter.usage is None:
+        _read_head(visit, answer)
     if visit.meter.response_body is not None:
         visit.meter.response_body += (readable or b"")[: parts.logged_bytes]
+    status, headers = answer.status, answer.head.to_client
+    if status >= 400 and visit.call is not None:
+        status, headers, content = visit.call.adapter.error_answer(ErrorAnswer(status, headers, content))
+        visit.meter.status = status
     visit.meter.upstream_ended = clock.perf()
     await parts.settler.close(visit)
     visit.watch.disarm()
     if content or answer.head.length is None:
-        await reply.whole(answer.status, answer.head.to_client, content)
+        await reply.whole(status, headers, content)
     else:
         # To HEAD, and with 304: the length of what is not sent.
-        await reply.start(answer.status, [*answer.head.to_client, *_sized(answer)])
+        await reply.start(status, [*headers, *_sized(answer)])
         await reply.end()
+
+
+def _read_head(visit: Visit, answer: Answer) -> None:
+    """Take usage from the headers, where the body told none."""
+    if visit.call is None or not 200 <= answer.status < 300:
+        return
+    usage = visit.call.adapter.head_usage(answer.head.to_client)
+    if usage is not None:
+        visit.meter.usage, visit.meter.usage_source = usage, "upstream"
+        visit.meter.generated.clear()
 
 
 async def _relay_long(visit: Visit, first: bytes, answer: Answer, reply: Reply, parts: RelayParts) -> None:
@@ -143,7 +181,9 @@ def _count_images(visit: Visit, payload: dict[str, Any]) -> None:
     data = payload.get("data")
     if isinstance(data, list) and visit.body is not None:
         facts = visit.body.facts
-        kind = image_kind(facts.model, facts.quality, facts.size)
+        # A deployment may be called anything; its price says which model it is.
+        model = visit.plan.price.model if visit.plan and visit.plan.price else facts.model
+        kind = image_kind(model, facts.quality, facts.size)
         visit.meter.usage = TokenUsage(images=len(data), image_kind=kind)
         visit.meter.usage_source = "counted"
 
