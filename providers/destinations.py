@@ -58,19 +58,34 @@ def base_url_of(record: ProviderRecord) -> str:
 def base_url(provider: str, parameters: Mapping[str, str]) -> str:
     """As base_url_of, from what a setting holds. "" when the provider has no address of its own and no url is set."""
     kind = CATALOG[provider]
-    url = parameters.get(URL, "")
-    if not url:
-        return kind.base_url.format_map(parameters)
+    urls = base_urls(provider, parameters)
+    return urls[0] if urls else kind.base_url.format_map(parameters)
+
+
+def base_urls(provider: str, parameters: Mapping[str, str]) -> tuple[str, ...]:
+    """The base URLs of a setting's own `url`, several where the provider allows it; empty without one."""
+    kind = CATALOG[provider]
+    return tuple(_versioned(url, versioned=kind.versioned) for url in urls_in(provider, parameters.get(URL, "")))
+
+
+def urls_in(provider: str, value: str) -> tuple[str, ...]:
+    """The URLs of a `url` member: several, separated by commas, where the provider allows it."""
+    if not CATALOG[provider].several_urls:
+        return (value,) if value else ()
+    return tuple(dict.fromkeys(url for part in value.split(",") if (url := part.strip())))
+
+
+def _versioned(url: str, *, versioned: bool) -> str:
     url = url.rstrip("/")
-    if not kind.versioned or any(_VERSION_SEGMENT.match(segment) for segment in urlsplit(url).path.split("/")):
+    if not versioned or any(_VERSION_SEGMENT.match(segment) for segment in urlsplit(url).path.split("/")):
         return url
     return f"{url}/v1"
 
 
 def destinations_of(provider: str, parameters: Mapping[str, str]) -> tuple[str, ...]:
     """The origins (scheme, host, port) that secrets of such a setting may be sent to, sorted."""
-    url = base_url(provider, parameters)
-    return (origin_of(url),) if url else ()
+    urls = base_urls(provider, parameters) or (base_url(provider, parameters),)
+    return tuple(sorted({origin_of(url) for url in urls if url}))
 
 
 def origin_of(url: str) -> str:

@@ -20,6 +20,7 @@ class ProviderRecord:
     """A provider setting. `secrets` are in clear and live in memory only; repr never shows them.
 
     base_url: resolved, without a trailing slash; what follows /v1 in the client's path is appended to it.
+    base_urls: all of them where a setting has several, else empty.
     """
 
     id: str
@@ -33,6 +34,7 @@ class ProviderRecord:
     stream_usage: str = "auto"
     priority: int = 0
     weight: int = 1
+    base_urls: tuple[str, ...] = ()
 
 
 class TokenUsage(msgspec.Struct, frozen=True):

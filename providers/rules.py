@@ -9,8 +9,9 @@ from typing import Any
 
 from gateway_project.shared.money import MAX_NANO, usd_to_nano
 from gateway_project.shared.problems import ValidationFailed
-from providers.catalog import API_KEY, CATALOG, URL
-from providers.destinations import check_host_part, check_url
+from providers.catalog import API_KEY, CATALOG, DEPLOYMENT_MODELS, URL
+from providers.deployments import check_deployments
+from providers.destinations import check_host_part, check_url, urls_in
 from providers.records import CostMap, PriceRecord
 
 COST_MAP_MEMBERS = ("promptCostPerModel", "completionCostPerModel", "embeddingsCostPerModel")
@@ -76,22 +77,30 @@ def is_parameter(provider: str, name: str) -> bool:
 def check_members(provider: str, members: Mapping[str, str]) -> None:
     """Values that are not empty are what they should be."""
     for name, value in members.items():
-        if not value:
-            continue
         try:
-            if name == URL:
-                check_url(value)
-            elif name in _HOST_PARTS and is_parameter(provider, name):
-                check_host_part(value)
-            elif not is_parameter(provider, name) and not _HEADER_SAFE.fullmatch(value):
-                raise ValueError("must consist of printable ASCII characters, without spaces at its ends")
+            if value:
+                _check_member(provider, name, value)
         except ValueError as error:
             raise invalid(f"setting.{name}", str(error)) from error
 
 
+def _check_member(provider: str, name: str, value: str) -> None:
+    if name == URL:
+        for url in urls_in(provider, value):
+            check_url(url)
+    elif not is_parameter(provider, name):
+        if not _HEADER_SAFE.fullmatch(value):
+            raise ValueError("must consist of printable ASCII characters, without spaces at its ends")
+    elif name in _HOST_PARTS:
+        check_host_part(value)
+    elif name == DEPLOYMENT_MODELS:
+        check_deployments(value)
+
+
 def check_required(provider: str, names: set[str]) -> None:
     """names: the members that are there and not empty."""
-    missing = [name for name in CATALOG[provider].required if name not in names]
+    kind = CATALOG[provider]
+    missing = [name for name in kind.required if name not in names and kind.instead.get(name) not in names]
     if missing:
         fields = tuple(f"setting.{name}" for name in missing)
         raise SettingInvalid(f"provider {provider} is missing fields {','.join(missing)}", fields=fields)

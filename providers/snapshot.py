@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from gateway_project.shared import clock
 from gateway_project.shared.problems import ValidationFailed
-from providers.destinations import base_url
+from providers.destinations import base_url, base_urls
 from providers.models import ModelPrice, ProviderSetting
 from providers.records import PriceRecord, ProviderRecord
 from providers.rules import cost_map_of
@@ -48,6 +48,7 @@ def _record(row: ProviderSetting) -> ProviderRecord:
         provider=row.provider,
         name=row.name,
         base_url=base_url(row.provider, row.parameters),
+        base_urls=urls if len(urls := base_urls(row.provider, row.parameters)) > 1 else (),
         secrets=secrets_of(row),
         parameters=dict(row.parameters),
         allowed_models=frozenset(row.allowed_models),

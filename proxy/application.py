@@ -22,6 +22,7 @@ from proxy.messages import Receive, Scope, Send
 from proxy.pipeline import Parts, Pipeline
 from proxy.recorder import Recorder
 from proxy.refreshing import Refresher
+from proxy.replicas import CHECK_EVERY_S
 from proxy.reply import Reply
 from proxy.snapshot import SnapshotHolder
 from proxy.stages.plan import SettingChooser
@@ -62,6 +63,7 @@ class Proxy:
         )
         self._sweeper = Sweeper()
         self._access_log = surroundings.access_log
+        self._chooser = SettingChooser(config)
         self._tasks: list[asyncio.Task[None]] = []
         self._requests = 0
         self._stopping = False
@@ -71,7 +73,7 @@ class Proxy:
             snapshots=self._snapshots,
             ledger=self._ledger,
             upstream=self._upstream,
-            chooser=SettingChooser(config),
+            chooser=self._chooser,
             settler=self._settler,
             access_log=surroundings.access_log,
             sweeper=self._sweeper,
@@ -90,6 +92,7 @@ class Proxy:
             asyncio.create_task(self._ledger.keep()),
             asyncio.create_task(self._sweeper.run()),
             asyncio.create_task(self._keep_house()),
+            asyncio.create_task(self._check_replicas()),
         ]
 
     async def _keep_house(self) -> None:
@@ -99,6 +102,14 @@ class Proxy:
                 self._access_log.flush()
                 await asyncio.sleep(0.25)
             self._recorder.probe()
+
+    async def _check_replicas(self) -> None:
+        """Look which addresses of settings that have several are healthy."""
+        while True:
+            pools = [setting for setting in self._snapshots.current.settings.values() if setting.base_urls]
+            if pools:
+                await self._chooser.replicas.check(pools, self._upstream.answers)
+            await asyncio.sleep(CHECK_EVERY_S)
 
     def begin_stopping(self) -> None:
         """No longer ready; running requests go on."""

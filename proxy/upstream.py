@@ -13,6 +13,7 @@ from providers.adapters.base import UpstreamRequest
 from providers.destinations import is_refused_address
 from proxy.headers import answer_head
 
+_HEALTH_S = 3.0
 _SKIPPED = frozenset({"User-Agent", "Accept", "Accept-Encoding", "Content-Type"})
 
 
@@ -48,6 +49,11 @@ class UpstreamAnswer:
         self.status = response.status
         self.head = answer_head(response.raw_headers)
         self._content: bytes | None = None
+        self._closed: Callable[[], None] | None = None
+
+    def when_closed(self, call: Callable[[], None]) -> None:
+        """Called once, when the answer is closed."""
+        self._closed = call
 
     async def read(self) -> bytes:
         try:
@@ -90,6 +96,9 @@ class UpstreamAnswer:
 
     def close(self) -> None:
         """Hand the connection back if the body was read to its end, close it if not."""
+        if self._closed is not None:
+            self._closed()
+            self._closed = None
         if self.finished:
             self._response.release()
         else:
@@ -159,6 +168,16 @@ class Upstream:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _translated(error) from error
         return UpstreamAnswer(response)
+
+    async def answers(self, url: str) -> bool:
+        """Whether a GET is answered, with anything but a server's error, within a few seconds."""
+        try:
+            async with asyncio.timeout(_HEALTH_S):
+                answer = await self.send(UpstreamRequest("GET", url, (), b""))
+        except (UpstreamError, TimeoutError):
+            return False
+        answer.close()
+        return answer.status < 500
 
 
 def _translated(error: BaseException) -> UpstreamError:

@@ -13,7 +13,9 @@ async def forward(visit: Visit, plan: Plan, body: Body, tools: tuple[Upstream, S
     """The head of the provider's answer. Raises UpstreamError."""
     upstream, chooser = tools
     meter = visit.meter
-    answer = await _send(plan, meter, upstream)
+    answer = (
+        await _send_to_replica(plan, meter, tools) if plan.setting.base_urls else await _send(plan, meter, upstream)
+    )
     if answer.status == 429:
         chooser.rotation.rest(plan.setting.id, retry_after_s(answer.head, clock.now()))
     if plan.usage_forced and answer.status in (400, 422):
@@ -23,6 +25,22 @@ async def forward(visit: Visit, plan: Plan, body: Body, tools: tuple[Upstream, S
             answer.close()
             chooser.remember_refusal(plan.setting, body.facts.model)
             return await _send(without_usage_forced(plan, body), meter, upstream)
+    return answer
+
+
+async def _send_to_replica(plan: Plan, meter: Meter, tools: tuple[Upstream, SettingChooser]) -> UpstreamAnswer:
+    """As _send; the request counts as outstanding at its address until the answer is closed."""
+    upstream, chooser = tools
+    base_url, replicas = plan.setting.base_url, chooser.replicas
+    replicas.begin(base_url)
+    try:
+        answer = await _send(plan, meter, upstream)
+    except BaseException as error:
+        replicas.end(base_url)
+        if isinstance(error, ConnectFailed):
+            replicas.failed(base_url)
+        raise
+    answer.when_closed(lambda: replicas.end(base_url))
     return answer
 
 

@@ -5,6 +5,7 @@ import pytest
 from providers.destinations import (
     base_url,
     base_url_of,
+    base_urls,
     check_host_part,
     check_url,
     destinations_of,
@@ -230,3 +231,11 @@ def test_it_refuses_what_would_change_a_host(value: str) -> None:
 )
 def test_it_judges_resolved_addresses_too(address: str, refused: bool) -> None:
     assert is_refused_address(address) is refused
+
+
+def test_a_vllm_setting_may_have_several_addresses() -> None:
+    parameters = {"url": "http://a:8000, http://b:8001/v1,http://a:8000"}
+    assert base_urls("vllm", parameters) == ("http://a:8000/v1", "http://b:8001/v1")
+    assert base_url("vllm", parameters) == "http://a:8000/v1"
+    assert destinations_of("vllm", parameters) == ("http://a:8000", "http://b:8001")
+    assert base_urls("openai", {"url": "http://a:8000"}) == ("http://a:8000/v1",)
