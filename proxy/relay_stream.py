@@ -182,9 +182,16 @@ class StreamRelay:
             self._meter.generated.append(data)
 
     async def _pass_rest(self, data: bytes) -> None:
-        """What came after the last whole event."""
+        """What came after the last whole event: held back when it is torn and an error has to follow."""
         self._keeper()(data)
+        content = sse.data_of(data)
+        whole = content == self._dialect.done or sse.payload_of(content) is not None
+        must_end = self._dialect.always_ends and self._meter.status < 300 and not self._ended
+        if must_end and not whole:
+            return
         await self._pass_events(without_null_usage(data) if self._forced else data)
+        if must_end and not self._ended:
+            await self._reply.chunk(b"\n\n")
 
     def _log(self, data: bytes) -> None:
         stored = self._meter.response_body

@@ -99,6 +99,23 @@ async def test_what_comes_is_what_goes() -> None:
         assert made.visit.meter.ending == "completed"
 
 
+@pytest.mark.parametrize(
+    ("rest", "passed"),
+    [(chunk("b")[:-9], b""), (chunk("b")[:-2], chunk("b")), (b": torn comm", b""), (b"event: x\nda", b"")],
+)
+async def test_an_error_does_not_become_a_part_of_a_torn_event(rest: bytes, passed: bytes) -> None:
+    made = await relayed(chunk("a") + rest)
+    begun = chunk("a") + passed
+    assert made.sent.body.startswith(begun + b'data: {"error"')
+    assert made.visit.meter.ending == "upstream_failed"
+
+
+async def test_the_last_event_needs_no_blank_line() -> None:
+    made = await relayed(chunk("a") + DONE[:-1])
+    assert made.sent.body == chunk("a") + DONE[:-1]
+    assert made.visit.meter.ending == "completed"
+
+
 async def test_the_books_are_closed_before_the_end_is_sent() -> None:
     made = await relayed(chunk("a"), chunk("b") + DONE + b": after\n\n")
     assert made.books.closed_after == [chunk("a") + chunk("b")]
