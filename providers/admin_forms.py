@@ -16,6 +16,7 @@ from unfold.widgets import (
 from gateway_project.admin_pages.service_forms import ServiceForm
 from providers import services
 from providers.catalog import CATALOG, provider_choices
+from providers.deployments import EXAMPLE
 from providers.models import ProviderSetting, StreamUsage
 
 _LABELS = {
@@ -25,6 +26,11 @@ _LABELS = {
     "awsSessionToken": ("AWS session token", "Only for temporary credentials."),
     "awsRegion": ("AWS region", "Such as us-east-1."),
     "resourceName": ("resource name", "The first part of the resource's host: NAME.openai.azure.com."),
+    "entraToken": ("Entra token", "A bearer token in place of the API key. Whoever renews it enters it here."),
+    "deploymentModels": (
+        "models of deployments",
+        f"A JSON object that says which model a deployment is, for prices and allowed models: {EXAMPLE}.",
+    ),
     "url": (
         "base URL",
         (
@@ -79,7 +85,9 @@ MemberForm = type("MemberForm", (ServiceForm,), {"__module__": __name__, **_memb
 
 def removable_secrets(row: ProviderSetting) -> list[str]:
     """Secrets that are stored and that the provider can do without."""
-    return [name for name in SECRETS if name in row.sealed_secrets and name not in CATALOG[row.provider].required]
+    kind = CATALOG[row.provider]
+    needed = {name for name in kind.required if name not in kind.instead}
+    return [name for name in SECRETS if name in row.sealed_secrets and name not in needed]
 
 
 class ModelsField(forms.CharField):

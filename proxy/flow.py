@@ -82,7 +82,10 @@ class Body(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """The attempt to make and what it may cost. price: None when unpriced or free of charge."""
+    """The attempt to make and what it may cost. price: None when unpriced or free of charge.
+
+    price_by_answer: finds the price of the model an answer names, where that one decides.
+    """
 
     setting: ProviderRecord
     request: UpstreamRequest
@@ -91,6 +94,7 @@ class Plan(msgspec.Struct, frozen=True):
     estimate_nano: int
     reserved_output_tokens: int = 0
     usage_forced: bool = False
+    price_by_answer: Callable[[str], PriceRecord | None] | None = None
 
 
 class Reservation(msgspec.Struct, frozen=True):

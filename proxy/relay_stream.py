@@ -36,6 +36,8 @@ GROWING_FOLD_BYTES = 16 * 1024
 GROWING_SLICE_BYTES = 16 * 1024
 LEASE_STEP_TOKENS = 1024
 LEASE_MARGIN_TOKENS = 320
+# Some providers send events about the request before the first one of the answer.
+PREAMBLE_PIECES = 4
 
 
 def _reader(answer: Answer, packed: bool) -> Callable[[], Awaitable[bytes]]:
@@ -337,13 +339,16 @@ class StreamRelay:
         await self._reply.end(self._call.adapter.cut_events(self._call.operation, context))
 
     def _note_first(self, chunks: list[bytes]) -> None:
-        """The first event: it has the stream's envelope, and the model that answered."""
+        """The first event that names the model that answered, else the first of all: it has the stream's envelope."""
         if self._first or not chunks:
             return
-        for event in sse.events(chunks[0]):
+        for event in sse.events(b"".join(chunks[:PREAMBLE_PIECES])):
             payload = sse.payload_of(sse.data_of(event))
-            if payload is not None:
+            if payload is None:
+                continue
+            self._first = self._first or payload
+            told = self._call.adapter.read_usage(self._call.operation, payload).model
+            if told:
                 self._first = payload
-                told = self._call.adapter.read_usage(self._call.operation, payload).model
                 self._meter.response_model = self._meter.response_model or told
                 return

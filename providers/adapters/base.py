@@ -1,11 +1,12 @@
 """What an adapter is: operations it knows, requests it builds, usage and text it reads."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
+from providers.adapters.aws_events import Frame
 from providers.records import ProviderRecord, TokenUsage
 
 # free: costs nothing. estimated: an upper bound can be told before the call. unmetered: no bound can be told.
@@ -16,12 +17,16 @@ ErrorDialect = Literal["openai", "anthropic", "bedrock"]
 
 
 class Operation(msgspec.Struct, frozen=True):
-    """What a method and path mean at a provider. name: OpenTelemetry's gen_ai.operation.name where it has one."""
+    """What a method and path mean at a provider. name: OpenTelemetry's gen_ai.operation.name where it has one.
+
+    bodiless_method: the method such a request is sent with when it has no body; "": its own.
+    """
 
     name: str
     metering: Metering
     body: BodyKind = "any"
     model_in_path: str = ""
+    bodiless_method: str = ""
 
 
 class BodyFacts(msgspec.Struct, frozen=True):
@@ -31,6 +36,8 @@ class BodyFacts(msgspec.Struct, frozen=True):
     conversations, remote or attached media, hosted tools): bounded by the model's maximum only.
     max_output_tokens: for all choices together is choices times this. characters: of a text to be spoken.
     deferred: the answer comes later, to another call, which does not tell what it costs.
+    hidden_input_tokens: at most so many that the provider adds to the body's own (for tools, images).
+    other_models: further models that may serve a part of the request, for which no price is looked up.
     """
 
     model: str = ""
@@ -47,6 +54,8 @@ class BodyFacts(msgspec.Struct, frozen=True):
     quality: str = ""
     service_tier: str = ""
     deferred: bool = False
+    hidden_input_tokens: int = 0
+    other_models: tuple[str, ...] = ()
 
 
 class UpstreamRequest(NamedTuple):
@@ -64,29 +73,48 @@ class StreamDialect:
 
     done: the data of the event that ends it, where there is one. last_types: the `type` of events that end it.
     always_ends: without such an event an answer was cut short. forces_usage: usage in the stream
-    has to be asked for with stream_options.include_usage.
+    has to be asked for with stream_options.include_usage. read_frame: what a frame says (None: nothing), for a stream
+    that comes and goes in Amazon's framing; last_members: of what its frames say, those that only the last one has.
     """
 
     done: bytes = b"[DONE]"
     last_types: frozenset[str] = frozenset()
     always_ends: bool = False
     forces_usage: bool = False
+    read_frame: Callable[[Frame], Mapping[str, Any] | None] | None = None
+    last_members: frozenset[str] = frozenset()
 
 
 class UsageReading(NamedTuple):
-    """Usage read from an answer or one of its events, and the model that answered ("" if it does not say)."""
+    """Usage read from an answer or one of its events, and the model that answered ("" if it does not say).
+
+    final: there is nothing more to come but what is told anew as a whole.
+    """
 
     usage: TokenUsage | None
     model: str = ""
+    final: bool = True
+
+
+class ErrorAnswer(NamedTuple):
+    """A whole answer that tells an error. headers: as the client sees them, names in lower case."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class CutContext:
-    """What is needed to end a stream in the protocol's own way: the first event's envelope and the usage so far."""
+    """What is needed to end a stream in the protocol's own way: the first event's envelope and the usage so far.
+
+    recent: the last events the client got, oldest first; enough of them to know what has begun and has no end yet.
+    """
 
     envelope: Mapping[str, Any] = field(default_factory=dict)
     usage: TokenUsage = field(default_factory=TokenUsage)
     usage_asked: bool = False
+    recent: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +140,8 @@ class Adapter(Protocol):
     path_prefix: str
     error_dialect: ErrorDialect
     prepares: bool
+    # Prices follow the model an answer names, since what clients name may be called anything.
+    answers_name_model: bool
 
     def prepare(self, setting: ProviderRecord, operation: Operation, request: UpstreamRequest) -> UpstreamRequest:
         """Last changes to a request: what the provider wants elsewhere, a signature. Called only if `prepares`."""
@@ -133,6 +163,10 @@ class Adapter(Protocol):
         """Facts of a JSON document or of a multipart form's plain fields. Raises ValueError naming a bad member."""
         ...
 
+    def model_at(self, setting: ProviderRecord, model: str) -> str:
+        """The model that a client's name for it means at a setting."""
+        ...
+
     def url(self, setting: ProviderRecord, tail: str, query: str) -> str:
         """Where the request goes: the tail and the query as the client sent them."""
         ...
@@ -149,6 +183,18 @@ class Adapter(Protocol):
 
     def read_usage(self, operation: Operation, payload: Mapping[str, Any]) -> UsageReading:
         """Usage from a whole answer or from one stream event."""
+        ...
+
+    def read_event(self, operation: Operation, payload: Mapping[str, Any], before: TokenUsage | None) -> UsageReading:
+        """Usage from one stream event, where events tell it bit by bit. before: what the ones before it told."""
+        ...
+
+    def head_usage(self, headers: Sequence[tuple[bytes, bytes]]) -> TokenUsage | None:
+        """Usage from the headers of an answer whose body tells none."""
+        ...
+
+    def error_answer(self, answer: ErrorAnswer) -> ErrorAnswer:
+        """An upstream's error as the clients of this path expect it."""
         ...
 
     def text_of(self, operation: Operation, payload: Mapping[str, Any], *, streamed: bool) -> str:
@@ -173,14 +219,32 @@ class PlainTransport:
 
     error_dialect: ErrorDialect = "openai"
     prepares = False
+    answers_name_model = False
 
     def prepare(self, setting: ProviderRecord, operation: Operation, request: UpstreamRequest) -> UpstreamRequest:
         del setting, operation
         return request
 
+    def model_at(self, setting: ProviderRecord, model: str) -> str:
+        del setting
+        return model
+
+    def read_event(
+        self: "Adapter", operation: Operation, payload: Mapping[str, Any], before: TokenUsage | None
+    ) -> UsageReading:
+        del before
+        return self.read_usage(operation, payload)
+
     def decoder(self, operation: Operation) -> StreamDecoder | None:
         del operation
         return None
+
+    def head_usage(self, headers: Sequence[tuple[bytes, bytes]]) -> TokenUsage | None:
+        del headers
+        return None
+
+    def error_answer(self, answer: ErrorAnswer) -> ErrorAnswer:
+        return answer
 
     def route_target(self, operation: str, model: str, params: Mapping[str, str]) -> RouteTarget | None:
         del operation, model, params

@@ -32,7 +32,8 @@ _OTHERS = StreamDialect(
     )
 )
 _PLAIN_ANSWERS = frozenset({"chat", "text_completion", "embeddings"})
-_ROUTED = {
+_ALIASES = {"/audios/translations": "/audio/translations"}  # as older documents of the seed spell it
+ROUTED_TAILS = {
     "chat": "/chat/completions",
     "text_completion": "/completions",
     "embeddings": "/embeddings",
@@ -54,14 +55,15 @@ class OpenAIAdapter(PlainTransport):
         return facts_of(operation, document)
 
     def url(self, setting: ProviderRecord, tail: str, query: str) -> str:
-        return f"{setting.base_url}{tail}?{query}" if query else setting.base_url + tail
+        url = setting.base_url + _ALIASES.get(tail, tail)
+        return f"{url}?{query}" if query else url
 
     def credentials(self, setting: ProviderRecord) -> tuple[tuple[str, str], ...]:
         return (("authorization", f"Bearer {setting.secrets.get('apikey', '')}"),)
 
     def route_target(self, operation: str, model: str, params: Mapping[str, str]) -> RouteTarget | None:
         del model, params
-        tail = _ROUTED.get(operation)
+        tail = ROUTED_TAILS.get(operation)
         return RouteTarget(tail) if tail else None
 
     def stream(self, operation: Operation) -> StreamDialect:

@@ -17,6 +17,7 @@ _JSON: dict[str, Operation] = {
     "audio/speech": Operation("speech", "estimated", "json"),
     "audio/transcriptions": Operation("transcription", "estimated", "multipart"),
     "audio/translations": Operation("transcription", "estimated", "multipart"),
+    "audios/translations": Operation("transcription", "estimated", "multipart"),
     "moderations": Operation("moderation", "free", "json"),
     "responses/input_tokens": Operation("count_tokens", "free", "json"),
 }
@@ -41,11 +42,20 @@ def operation_of(method: str, tail: str) -> Operation:
     known = _JSON.get(path)
     if known is not None and method == "POST":
         return known
-    root = path.split("/", 1)[0]
+    return _further_operation(method, path)
+
+
+def _further_operation(method: str, path: str) -> Operation:
+    root, *rest = path.split("/")
     if root in _FREE_ROOTS:
-        return Operation("files", "free")
+        # The seed documents POST without a body as the way to delete a file.
+        deletes = method == "POST" and root == "files" and len(rest) == 1
+        return Operation("files", "free", bodiless_method="DELETE" if deletes else "")
     if root == "responses" and path.endswith("/cancel"):
         return Operation("read", "free")
+    if method == "POST" and root == "threads" and rest[1:2] == ["runs"] and len(rest) == 3:
+        # Changes the metadata of a run, whose answer repeats the usage the run has had.
+        return Operation("threads", "free")
     return Operation(root or "unknown", "unmetered")
 
 

@@ -9,13 +9,13 @@ from gateway_project.shared.durations import parse_duration_s
 from gateway_project.shared.problems import BadRequest, PermissionDenied
 from keys.records import KeyRecord
 from providers.adapters.base import UpstreamRequest
-from providers.costs import price_of
 from providers.records import PriceRecord, ProviderRecord
 from proxy import headers
 from proxy.config import ProxyConfig
 from proxy.estimate import estimate
 from proxy.flow import Body, Call, IncomingRequest, Plan
 from proxy.json_edit import insert_member, replace_member
+from proxy.pricing import PriceFinder, allows, price_at, price_by_answer
 from proxy.rotation import Rotation, preferred
 from proxy.snapshot import Snapshot
 
@@ -32,6 +32,7 @@ class _Lane(NamedTuple):
     snapshot: Snapshot
     setting: ProviderRecord
     price: PriceRecord | None
+    price_by_answer: PriceFinder | None
     url: str
     credentials: tuple[tuple[str, str], ...]
 
@@ -57,9 +58,10 @@ class SettingChooser:
             raise PermissionDenied(
                 f"This key has no provider setting for {provider}. Add one to its settingIds.", code="no_setting"
             )
-        able = [s for s in own if not model or not s.allowed_models or model in s.allowed_models]
+        able = [setting for setting in own if allows(call, setting, model)]
         if not able:
-            raise PermissionDenied(f"The model {model} is not allowed for this key.", code="model_not_allowed")
+            named = f"The model {model}" if model else "A request that names no model"
+            raise PermissionDenied(f"{named} is not allowed for this key.", code="model_not_allowed")
         return self.rotation.next(key.id, able) if key.rotation_enabled else preferred(able)
 
     def refuses_stream_options(self, setting: ProviderRecord, model: str) -> bool:
@@ -78,7 +80,7 @@ class SettingChooser:
         content = with_usage_forced(body) if force else body.content
         bound = estimate(call.operation, body, price, default_output_tokens=self._config.default_max_output_tokens)
         upstream = UpstreamRequest(
-            method=request.method,
+            method=request.method if content else call.operation.bodiless_method or request.method,
             url=call.adapter.url(setting, call.tail, request.query) if request.query else lane.url,
             headers=headers.to_upstream(
                 request.headers, lane.credentials, remove_user_agent=self._config.remove_user_agent
@@ -95,6 +97,7 @@ class SettingChooser:
             estimate_nano=bound.cost_nano,
             reserved_output_tokens=bound.output_tokens,
             usage_forced=force,
+            price_by_answer=lane.price_by_answer,
         )
 
     def _lane(self, key: KeyRecord, call: Call, model: str, snapshot: Snapshot) -> _Lane:
@@ -106,9 +109,10 @@ class SettingChooser:
         setting = self.choose(key, call, model, snapshot)
         price = None
         if call.operation.metering == "estimated":
-            price = price_of(setting, snapshot.prices, model, embeddings=call.operation.name == "embeddings")
+            price = price_at(call, setting, snapshot.prices, model)
+        by_answer = price_by_answer(call, setting, snapshot.prices)
         url = call.adapter.url(setting, call.tail, "")
-        lane = _Lane(key, call, snapshot, setting, price, url, call.adapter.credentials(setting))
+        lane = _Lane(key, call, snapshot, setting, price, by_answer, url, call.adapter.credentials(setting))
         if not key.rotation_enabled:
             if len(self._lanes) >= LANES_KEPT:
                 self._lanes.clear()

@@ -6,8 +6,8 @@ import structlog
 
 from gateway_project.shared.problems import Unavailable
 from providers.costs import cost_nano
-from providers.records import TokenUsage
-from proxy.flow import Meter
+from providers.records import PriceRecord, TokenUsage
+from proxy.flow import Meter, Plan
 from proxy.generation import count_generated, count_input, counted_usage
 from proxy.ledger import Ledger
 from proxy.recorder import Recorder
@@ -116,17 +116,25 @@ def _cost(visit: Visit) -> tuple[int, str]:
         return 0, "free"
     if _is_upstream_error(meter):
         return 0, "free"
-    if plan.price is None:
+    price = _price(plan, meter)
+    if price is None:
         return 0, "unpriced"
-    if meter.usage is None and call.operation.name == "speech" and plan.price.character_pico is not None:
+    if meter.usage is None and call.operation.name == "speech" and price.character_pico is not None:
         meter.usage, meter.usage_source = (
             TokenUsage(characters=visit.body.facts.characters if visit.body else 0),
             "counted",
         )
     if meter.usage is None:
         return plan.estimate_nano, "priced"
-    cost = cost_nano(meter.usage, plan.price)
+    cost = cost_nano(meter.usage, price)
     if cost is None:
         # Units without a price: a limit on cost must hold nevertheless.
         return (plan.estimate_nano if visit.key.has_cost_limit else 0), "unpriced"
     return cost, "priced"
+
+
+def _price(plan: Plan, meter: Meter) -> PriceRecord | None:
+    """The price that holds: where the answer's model decides, that model's, if it has one."""
+    if plan.price_by_answer is None or meter.usage is None or not meter.response_model:
+        return plan.price
+    return plan.price_by_answer(meter.response_model) or plan.price
