@@ -12,6 +12,7 @@ from gateway_project.shared.ids import new_id
 from providers import tokens
 from providers.adapters.registry import ADAPTERS
 from proxy.access_log import AccessLog
+from proxy.breaker import Breakers
 from proxy.calls import CallFinder
 from proxy.config import ProxyConfig
 from proxy.doors import Doors
@@ -24,6 +25,8 @@ from proxy.recorder import Recorder
 from proxy.refreshing import Refresher
 from proxy.replicas import CHECK_EVERY_S
 from proxy.reply import Reply
+from proxy.route_runner import RouteRunner
+from proxy.route_steps import Steps
 from proxy.snapshot import SnapshotHolder
 from proxy.stages.plan import SettingChooser
 from proxy.stages.settle import Settler
@@ -64,6 +67,10 @@ class Proxy:
         self._sweeper = Sweeper()
         self._access_log = surroundings.access_log
         self._chooser = SettingChooser(config)
+        self._breakers = Breakers()
+        steps = Steps(ADAPTERS, self._chooser)
+        tools = (self._upstream, self._chooser)
+        self._routes = RouteRunner(steps, tools, self._ledger, breakers=self._breakers)
         self._tasks: list[asyncio.Task[None]] = []
         self._requests = 0
         self._stopping = False
@@ -74,6 +81,7 @@ class Proxy:
             ledger=self._ledger,
             upstream=self._upstream,
             chooser=self._chooser,
+            routes=self._routes,
             settler=self._settler,
             access_log=surroundings.access_log,
             sweeper=self._sweeper,
@@ -169,6 +177,7 @@ class Proxy:
             "snapshot_age_s": round(self._snapshots.age_s, 3),
             "requests_in_flight": self._requests,
             "unsettled": self._ledger.unsettled,
+            "breakers": self._breakers.states(),
         }
         await reply.whole(503 if trouble else 200, [(b"content-type", b"application/json")], orjson.dumps(body))
 

@@ -10,7 +10,7 @@ from gateway_project.shared.counters import Limit
 from providers.adapters.base import Adapter, BodyFacts, Operation, UpstreamRequest
 from providers.records import PriceRecord, ProviderRecord, TokenUsage
 from proxy.headers import AnswerHead
-from reporting.records import Charge, Ending
+from reporting.records import AttemptRecord, Charge, Ending
 from routes.records import RouteRecord
 
 
@@ -126,7 +126,11 @@ class Answer(Protocol):
 
 
 class Meter(msgspec.Struct):
-    """The one mutable thing: what a request has done so far, filled by forward and relay, read by settle."""
+    """The one mutable thing: what a request has done so far, filled by forward and relay, read by settle.
+
+    tried: a route's attempts that have ended; trying_since: when the running one began (clock.perf()). Everything
+    else is of the running attempt only. begun: what a stream has told of its usage that still grows.
+    """
 
     attempts: int = 0
     sent: bool = False
@@ -134,6 +138,7 @@ class Meter(msgspec.Struct):
     ending: Ending = "completed"
     error_code: str = ""
     usage: TokenUsage | None = None
+    begun: TokenUsage | None = None
     usage_source: str = "none"
     response_model: str = ""
     generated: list[bytes] = []
@@ -144,5 +149,7 @@ class Meter(msgspec.Struct):
     upstream_ended: float | None = None
     upstream_request_id: str = ""
     response_body: bytearray | None = None
+    tried: tuple[AttemptRecord, ...] = ()
+    trying_since: float | None = None
     recorded: bool = False
     closing: "asyncio.Task[None] | None" = None

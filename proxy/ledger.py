@@ -124,18 +124,31 @@ class Ledger:
 
     async def extend(self, reservation: Reservation, cost_nano: int) -> bool:
         """Reserve more for a running request. False: there is no room, or nobody can tell."""
+        try:
+            await self.admit_more(reservation, cost_nano)
+        except (LimitReached, Unavailable):
+            return False
+        return True
+
+    async def admit_more(self, reservation: Reservation, cost_nano: int) -> None:
+        """Reserve more for a running request. Raises LimitReached or Unavailable."""
         limits = tuple(limit._replace(amount=cost_nano) for limit in reservation.limits if limit.counter.kind == "cost")
         if not limits:
-            return True
+            return
         subject = reservation.subject
         try:
             admission = await self._store.extend(subject, reservation.id, limits)
             if isinstance(admission, BalanceNeeded):
                 await self._rebuild(subject.removeprefix("key:"), subject, reservation.limits)
                 admission = await self._store.extend(subject, reservation.id, limits)
-        except (CountersUnavailable, DoorClosed):
-            return False
-        return isinstance(admission, Admitted)
+        except CountersUnavailable as error:
+            raise _unavailable("limits", "cannot be checked at the moment", "counters_unavailable") from error
+        except DoorClosed as error:
+            raise _unavailable("balance", "cannot be read at the moment", "balance_unavailable") from error
+        if isinstance(admission, Refused):
+            raise LimitReached(admission)
+        if isinstance(admission, BalanceNeeded):
+            raise _unavailable("balance", "is being rebuilt", "balance_rebuilding")
 
     async def settle(self, reservation: Reservation, *, cost_nano: int) -> None:
         """Replace the estimate by the truth. When the counters are down it is tried again until they answer."""

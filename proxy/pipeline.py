@@ -1,6 +1,7 @@
 """A request from arrival to record. Read this first: each line is a stage, each stage a file."""
 
 import asyncio
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 from gateway_project.shared import clock
@@ -8,12 +9,13 @@ from gateway_project.shared.problems import BadRequest, InternalError, Problem
 from proxy.access_log import AccessLog
 from proxy.config import ProxyConfig
 from proxy.content import ClientGone, ReadContent
-from proxy.flow import Body, Call, IncomingRequest, Plan
+from proxy.flow import Answer, Call, IncomingRequest
 from proxy.key_directory import KeyDirectory
 from proxy.ledger import Ledger
 from proxy.ratelimit_headers import ratelimit_headers
 from proxy.relaying import RelayParts
 from proxy.reply import Reply
+from proxy.route_runner import SLACK_S, RouteRun, RouteRunner
 from proxy.snapshot import SnapshotHolder
 from proxy.stages.authenticate import authenticate, check_usable
 from proxy.stages.authorize import authorize
@@ -40,6 +42,7 @@ class Parts:
     ledger: Ledger
     upstream: Upstream
     chooser: SettingChooser
+    routes: RouteRunner
     settler: Settler
     access_log: AccessLog
     sweeper: Sweeper
@@ -84,12 +87,27 @@ class Pipeline:
         check_usable(key)
         authorize(request, key)
         body = visit.body = read_body(request, call, await self._content(visit, read))
+        if call.route is not None:
+            await self._serve_route(parts.routes.begin(visit, body, snapshot, reply), read)
+            return
         plan = visit.plan = parts.chooser.plan(request, key, call, body, snapshot)
         check_metered(key, call, body, plan)
         reservation = visit.reservation = await reserve(request, key, plan, parts.ledger)
         parts.sweeper.expect_answer(visit.watch, read.receive, plan.timeout_s)
         reply.add_headers(ratelimit_headers(reservation, request.arrived_at))
-        await self._exchange(visit, plan, body, reply)
+        asking = forward(visit, plan, body, (parts.upstream, parts.chooser))
+        await self._exchange(visit, asking, reply)
+
+    async def _serve_route(self, run: RouteRun, read: ReadContent) -> None:
+        """The same for a route, whose attempts after the first are planned and reserved on the way."""
+        parts, visit = self._parts, run.visit
+        if visit.plan is None:
+            raise ValueError("a route begins with the plan of its first attempt")
+        reservation = visit.reservation = await reserve(visit.request, visit.key, visit.plan, parts.ledger)
+        run.held_nano = visit.plan.estimate_nano
+        parts.sweeper.expect_answer(visit.watch, read.receive, run.timeout_s + SLACK_S)
+        run.reply.add_headers(ratelimit_headers(reservation, visit.request.arrived_at))
+        await self._exchange(visit, parts.routes.ask(run), run.reply)
 
     async def _content(self, visit: Visit, read: ReadContent) -> bytes:
         try:
@@ -103,11 +121,11 @@ class Pipeline:
             visit.watch.reason = ""
             raise BadRequest("The body came too slowly.", code="body_timeout") from None
 
-    async def _exchange(self, visit: Visit, plan: Plan, body: Body, reply: Reply) -> None:
+    async def _exchange(self, visit: Visit, asking: Awaitable[Answer], reply: Reply) -> None:
         """Ask the provider and relay its answer. Raises Problem when there is none, and nothing was sent yet."""
         answer = None
         try:
-            answer = await forward(visit, plan, body, (self._parts.upstream, self._parts.chooser))
+            answer = await asking
             await relay(visit, answer, reply, self._relay_parts)
         except UpstreamError as error:
             raise self._failed(visit, error, reply) from error

@@ -8,6 +8,7 @@ import msgspec
 
 from gateway_project.shared import clock
 from providers.records import TokenUsage
+from proxy.attempts import usage_of_all
 from proxy.config import ProxyConfig
 from proxy.flow import Body
 from proxy.visit import Visit
@@ -51,9 +52,10 @@ class Recorder:
     def _event(self, visit: Visit, cost_nano: int, price_status: str) -> UsageEventRecord:
         request, key, meter, reservation = visit.request, visit.key, visit.meter, visit.reservation
         read, now = request.read, clock.perf()
+        usage, usage_source = usage_of_all(meter) if meter.tried else (meter.usage, meter.usage_source)
         members = _asked(visit)
-        if meter.usage is not None:
-            _add_used(members, meter.usage)
+        if usage is not None:
+            _add_used(members, usage)
         return UsageEventRecord(
             id=request.id,
             created_at=clock.now(),
@@ -68,18 +70,19 @@ class Recorder:
             setting_id=visit.plan.setting.id if visit.plan else "",
             response_model=meter.response_model[:_MAX_TEXT],
             error_code=meter.error_code[:_MAX_TEXT],
-            usage_source=meter.usage_source,
+            usage_source=usage_source,
             cost_nano=cost_nano,
             price_status=price_status,
             latency_ms=int((now - request.started) * 1000),
             upstream_latency_ms=_span_ms(meter.upstream_started, meter.upstream_ended),
             time_to_first_chunk_ms=_span_ms(request.started, meter.first_chunk),
-            attempts=meter.attempts,
+            attempts=len(meter.tried) or meter.attempts,
+            attempt_details=meter.tried or None,
             custom_id=_text_of(read, b"x-custom-event-id")[:_MAX_TEXT],
             metadata=_text_of(read, b"x-metadata")[:_MAX_METADATA] or None,
             policy_id=key.policy_id or "",
             upstream_request_id=meter.upstream_request_id[:_MAX_TEXT],
-            request_body=self._logged(visit.body) if key.should_log_request else None,
+            request_body=self._logged(visit.sent_body or visit.body) if key.should_log_request else None,
             response_body=_text(bytes(meter.response_body)) if meter.response_body is not None else None,
             **members,
         )
@@ -104,6 +107,8 @@ def _asked(visit: Visit) -> dict[str, Any]:
     if visit.call is not None:
         members["operation"] = visit.call.operation.name
         members["provider"] = visit.call.adapter.provider
+        if visit.call.route is not None:
+            members["route_id"] = visit.call.route.id
     if visit.body is not None:
         facts = visit.body.facts
         members["request_model"] = facts.model[:_MAX_TEXT]

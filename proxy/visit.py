@@ -8,7 +8,10 @@ from proxy.watch import Watch
 
 
 class Visit(msgspec.Struct):
-    """Grows stage by stage; a stage that was not reached leaves None. Written to by the pipeline only."""
+    """Grows stage by stage; a stage that was not reached leaves None. Written to by the pipeline only.
+
+    A route puts in what each attempt calls: call, body and plan are the last one's; sent_body is the client's own.
+    """
 
     request: IncomingRequest
     key: KeyRecord
@@ -17,4 +20,5 @@ class Visit(msgspec.Struct):
     body: Body | None = None
     plan: Plan | None = None
     reservation: Reservation | None = None
+    sent_body: Body | None = None
     meter: Meter = msgspec.field(default_factory=Meter)

@@ -29,6 +29,7 @@ from proxy.config import ProxyConfig
 from proxy.snapshot import Snapshot
 from reporting.records import UsageEventRecord
 from reporting.spool import list_spools, read_records
+from routes.records import RouteRecord
 from tests.services import free_port
 
 PEPPER = Pepper("test", b"p" * 32)
@@ -53,6 +54,7 @@ class PlainDoors:
     keys: dict[str, KeyRecord] = field(default_factory=dict)
     settings: dict[str, ProviderRecord] = field(default_factory=dict)
     prices: dict[tuple[str, str], PriceRecord] = field(default_factory=dict)
+    routes: dict[str, RouteRecord] = field(default_factory=dict)
     balance: Balance = field(default_factory=Balance)
     version: int = 1
     pending: list[str] = field(default_factory=list)
@@ -75,7 +77,7 @@ class PlainDoors:
         return ConfigChanges(self.version, self.version, tuple(digests))
 
     async def load_snapshot(self, version: int) -> Snapshot:
-        return Snapshot(version, dict(self.settings), dict(self.prices))
+        return Snapshot(version, dict(self.settings), dict(self.prices), routes=dict(self.routes))
 
     async def load_balance(self, key_id: str, counters: Sequence[CounterId], live: Sequence[str]) -> Balance:
         return Balance({counter: self.balance.used.get(counter, 0) for counter in counters}, self.balance.settled)

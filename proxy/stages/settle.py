@@ -2,11 +2,13 @@
 
 import asyncio
 
+import msgspec
 import structlog
 
 from gateway_project.shared.problems import Unavailable
 from providers.costs import cost_nano
 from providers.records import PriceRecord, TokenUsage
+from proxy.attempts import add_up
 from proxy.flow import Meter, Plan
 from proxy.generation import count_generated, count_input, counted_usage
 from proxy.ledger import Ledger
@@ -68,6 +70,8 @@ class Settler:
         if meter.recorded:
             return
         cost, status = _cost(visit)
+        if visit.call is not None and visit.call.route is not None:
+            cost, status = add_up(visit, cost, status)
         try:
             self._recorder.record(visit, cost_nano=cost, price_status=status)
         except OSError as error:
@@ -92,7 +96,11 @@ class Settler:
         model = meter.response_model or body.facts.model
         generated, meter.generated = meter.generated, []
         output = meter.counted_output_tokens + await count_generated(call.adapter, operation, generated, model)
-        meter.usage = counted_usage(operation, input_tokens=await count_input(body, model), output_tokens=output)
+        if meter.begun is not None:
+            # The provider has told what went in, and of what came out only the beginning.
+            meter.usage = msgspec.structs.replace(meter.begun, output_tokens=max(meter.begun.output_tokens, output))
+        else:
+            meter.usage = counted_usage(operation, input_tokens=await count_input(body, model), output_tokens=output)
         meter.usage_source = "counted"
 
 
