@@ -1,4 +1,4 @@
-"""Renders problems as the client's SDK expects them. Source: OpenAI API reference, error objects."""
+"""Renders problems as the client's SDK expects them. Sources: OpenAI and Anthropic API references, error objects."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -21,17 +21,35 @@ _TYPES = {
     415: "invalid_request_error",
     429: "rate_limit_error",
 }
+_ANTHROPIC_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    405: "invalid_request_error",
+    408: "timeout_error",
+    409: "conflict_error",
+    413: "request_too_large",
+    415: "invalid_request_error",
+    422: "invalid_request_error",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
 # An SDK that waits longer than this for its own retry only looks hung.
 LONGEST_RETRY_S = 60
 
 
-def body_of(problem: Problem, dialect: ErrorDialect) -> bytes:
+def body_of(problem: Problem, dialect: ErrorDialect, request_id: str = "") -> bytes:
     """The body of an error in the dialect of the provider that was called."""
-    return _BODIES.get(dialect, openai_body)(problem)
+    return _BODIES.get(dialect, openai_body)(problem, request_id)
 
 
-def openai_body(problem: Problem) -> bytes:
+def openai_body(problem: Problem, request_id: str = "") -> bytes:
     """{"error": {"message", "type", "param", "code"}} with the problem's own members beside them."""
+    del request_id  # is in a header only
     error: dict[str, Any] = {
         "message": problem.detail,
         "type": _TYPES.get(problem.status, "server_error"),
@@ -43,7 +61,19 @@ def openai_body(problem: Problem) -> bytes:
     return orjson.dumps({"error": error})
 
 
-def problem_headers(problem: Problem) -> list[tuple[bytes, bytes]]:
+def anthropic_body(problem: Problem, request_id: str = "") -> bytes:
+    """{"type": "error", "error": {"type", "message", "details": {"error_code", …}}, "request_id"}."""
+    error = {
+        "type": _ANTHROPIC_TYPES.get(problem.status, "api_error"),
+        "message": problem.detail,
+        "details": {"error_code": problem.code, **problem.extra},
+    }
+    return orjson.dumps({"type": "error", "error": error, "request_id": request_id or None})
+
+
+def problem_headers(
+    problem: Problem, dialect: ErrorDialect = "openai", request_id: str = ""
+) -> list[tuple[bytes, bytes]]:
     """What tells SDKs whether to try again, and users that it was the gateway that refused."""
     headers = [(b"content-type", b"application/json"), (b"x-gateway-error", b"true")]
     if problem.retry_after_s is not None:
@@ -52,7 +82,9 @@ def problem_headers(problem: Problem) -> list[tuple[bytes, bytes]]:
         headers.append((b"x-should-retry", b"false"))
     if problem.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
+    if dialect == "anthropic" and request_id:
+        headers.append((b"request-id", request_id.encode()))
     return headers
 
 
-_BODIES: Mapping[ErrorDialect, Callable[[Problem], bytes]] = {"openai": openai_body}
+_BODIES: Mapping[ErrorDialect, Callable[[Problem, str], bytes]] = {"openai": openai_body, "anthropic": anthropic_body}

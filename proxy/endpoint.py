@@ -49,7 +49,7 @@ class Endpoint:
         except Problem as problem:
             if reply.started:
                 raise  # only closing the connection tells the client now
-            await _render(problem, reply, dialect)
+            await _render(problem, reply, dialect, request_id)
         except UpstreamError:
             raise  # the answer had begun: the server closes the connection, which is the only error left to tell
         except Exception:
@@ -57,7 +57,10 @@ class Endpoint:
             if reply.started:
                 raise
             await _render(
-                InternalError("The gateway failed; its log has the cause under this request id."), reply, dialect
+                InternalError("The gateway failed; its log has the cause under this request id."),
+                reply,
+                dialect,
+                request_id,
             )
 
 
@@ -75,5 +78,6 @@ def _request(scope: Scope, read: dict[bytes, bytes], request_id: str, started: f
     )
 
 
-async def _render(problem: Problem, reply: Reply, dialect: ErrorDialect) -> None:
-    await reply.whole(problem.status, problem_headers(problem), body_of(problem, dialect))
+async def _render(problem: Problem, reply: Reply, dialect: ErrorDialect, request_id: str) -> None:
+    headers = problem_headers(problem, dialect, request_id)
+    await reply.whole(problem.status, headers, body_of(problem, dialect, request_id))

@@ -45,7 +45,7 @@ def input_bound(operation: Operation, body: Body, price: PriceRecord) -> int:
     """A token is at least one UTF-8 byte; input the body does not hold is bounded by the model's context."""
     if body.facts.open_input:
         return price.max_input_tokens or DEFAULT_CONTEXT_TOKENS
-    length = len(body.content) + ENVELOPE_TOKENS
+    length = len(body.content) + ENVELOPE_TOKENS + body.facts.hidden_input_tokens
     if operation.name not in _ONE_CONTEXT or not price.max_input_tokens:
         return length
     return min(length, price.max_input_tokens)

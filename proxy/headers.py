@@ -27,12 +27,14 @@ _REQUEST_DROPPED = (
 _REQUEST_PREFIXES_DROPPED = ("x-forwarded-", "x-gateway-")
 _ANSWER_DROPPED = {name.encode() for name in _HOP_BY_HOP} | {
     b"set-cookie", b"content-length", b"openai-organization", b"openai-project", b"server", b"date",
+    b"anthropic-organization-id", b"anthropic-workspace-id",
     b"strict-transport-security", b"alt-svc", b"x-should-retry", b"x-gateway-error",
     b"access-control-allow-origin", b"access-control-expose-headers", b"access-control-allow-credentials",
 }  # fmt: skip
 _ANSWER_RENAMED = {b"x-request-id": b"x-upstream-request-id"}
-_ANSWER_READ = {b"content-type", b"content-length", b"content-encoding", b"x-request-id"}
-_RATELIMIT = b"x-ratelimit-"
+_ANSWER_READ = {b"content-type", b"content-length", b"content-encoding", b"x-request-id", b"request-id"}
+# The account's own limits: told apart from the key's, which have the plain names.
+_RATELIMITS = {b"x-ratelimit-": b"x-upstream-ratelimit-", b"anthropic-ratelimit-": b"x-upstream-ratelimit-"}
 
 Header = tuple[bytes, bytes]
 
@@ -56,9 +58,9 @@ def _answer_name(raw_name: bytes) -> tuple[bytes, bytes]:
     meaning = name if name in _ANSWER_READ else b""
     if name in _ANSWER_DROPPED:
         return b"", meaning
-    if name.startswith(_RATELIMIT):
-        # The account's own limits: told apart from the key's, which have the plain names.
-        return b"x-upstream-ratelimit-" + name[len(_RATELIMIT) :], b""
+    for prefix, renamed in _RATELIMITS.items():
+        if name.startswith(prefix):
+            return renamed + name[len(prefix) :], b""
     return _ANSWER_RENAMED.get(name, name), meaning
 
 

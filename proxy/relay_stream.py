@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from gateway_project.shared import clock
@@ -19,7 +20,6 @@ from proxy.upstream import BROKEN
 from proxy.visit import Visit
 
 _USAGE_OBJECT = re.compile(rb'"usage"\s*:\s*\{')
-_LAST_TYPE = re.compile(rb'"type"\s*:\s*"(?:[a-z_.]+\.(?:completed|incomplete|failed|done)|error)"')
 _DATA, _DONE = b"data: ", b"[DONE]"
 _DONE_EVENT = _DATA + _DONE + b"\n\n"
 _ERROR, _USAGE, _TYPE = b'"error"', b'"usage"', b'"type"'
@@ -68,6 +68,13 @@ def without_null_usage(data: bytes) -> bytes:
     return data.replace(_NULL_USAGE, b"") if _NULL_USAGE in data else _ANY_NULL_USAGE.sub(b"", data)
 
 
+@lru_cache(64)
+def _last_type(last_types: frozenset[str]) -> re.Pattern[bytes]:
+    """What an event that ends a stream has in it, whatever else has it too."""
+    names = "|".join(re.escape(name) for name in sorted(last_types))
+    return re.compile(rf'"type"\s*:\s*"(?:{names})"'.encode())
+
+
 def _let_go(_: bytes) -> None:
     """What costs nothing is not counted."""
 
@@ -100,7 +107,9 @@ class StreamRelay:
         self._grows = leased and not _has_maximum(visit.body, visit.plan)
         self._fold_at = GROWING_FOLD_BYTES if self._grows else LEASE_FOLD_BYTES if leased else FOLD_BYTES
         self._typed = bool(self._dialect.last_types)
+        self._last_type = _last_type(self._dialect.last_types)
         self._first: Mapping[str, Any] = {}
+        self._recent: list[bytes] = []
         self._ended = False
         self._answer: Answer | None = None
         self._sent_end = False
@@ -169,7 +178,7 @@ class StreamRelay:
             data.rfind(_DONE) >= 0
             or data.rfind(_ERROR) >= 0
             or (data.rfind(_USAGE) >= 0 and _USAGE_OBJECT.search(data) is not None)
-            or (self._typed and data.rfind(_TYPE) >= 0 and _LAST_TYPE.search(data) is not None)
+            or (self._typed and data.rfind(_TYPE) >= 0 and self._last_type.search(data) is not None)
         )
 
     def _keeper(self) -> Callable[[bytes], None]:
@@ -256,12 +265,16 @@ class StreamRelay:
 
     def _is_dropped(self, payload: Mapping[str, Any]) -> bool:
         """Takes the event's usage; true for the usage chunk that only the gateway asked for."""
-        reading = self._call.adapter.read_usage(self._call.operation, payload)
+        meter = self._meter
+        reading = self._call.adapter.read_event(self._call.operation, payload, meter.usage or meter.begun)
         if reading.model:
-            self._meter.response_model = reading.model
+            meter.response_model = reading.model
         if reading.usage is None:
             return False
-        self._meter.usage, self._meter.usage_source = reading.usage, "upstream"
+        if not reading.final:
+            meter.begun = reading.usage
+            return False
+        meter.usage, meter.usage_source = reading.usage, "upstream"
         return self._forced and not payload.get("choices")
 
     def _note_error(self, payload: Mapping[str, Any]) -> None:
@@ -310,6 +323,7 @@ class StreamRelay:
         """Count what was generated so far; true when the lease is used up and cannot grow."""
         meter = self._meter
         chunks, meter.generated = meter.generated, []
+        self._recent = chunks
         self._note_first(chunks)
         model = meter.response_model or self._body.facts.model
         meter.counted_output_tokens += await count_generated(self._call.adapter, self._call.operation, chunks, model)
@@ -335,6 +349,7 @@ class StreamRelay:
             envelope=self._first,
             usage=meter.usage or usage,
             usage_asked=self._body.facts.usage_asked,
+            recent=sse.payloads(b"".join(self._recent)),
         )
         await self._reply.end(self._call.adapter.cut_events(self._call.operation, context))
 

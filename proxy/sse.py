@@ -63,3 +63,9 @@ def payload_of(data: bytes) -> Mapping[str, Any] | None:
     except orjson.JSONDecodeError:
         return None
     return payload if isinstance(payload, dict) else None
+
+
+def payloads(data: bytes) -> list[Mapping[str, Any]]:
+    """The JSON objects in a run of whole events."""
+    found = (payload_of(data_of(event)) for event in events(data))
+    return [payload for payload in found if payload is not None]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from providers.adapters.anthropic import AnthropicAdapter
 from providers.adapters.azure import AzureAdapter
 from providers.adapters.base import Adapter
 from providers.adapters.compatible import CompatibleAdapter
@@ -12,6 +13,7 @@ from providers.catalog import CATALOG, ProviderKind
 # Providers with an adapter of their own; all others are rows of the catalogue.
 _OWN: tuple[Adapter, ...] = (
     OpenAIAdapter(),
+    AnthropicAdapter(),
     AzureAdapter(),
     VLLMAdapter(),
 )

@@ -1,5 +1,6 @@
 """Which setting, which request upstream, and what may it cost at most?"""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import msgspec
@@ -76,6 +77,8 @@ class SettingChooser:
         """The one attempt of a plain provider path. Raises Problem when there is none."""
         lane = self._lane(key, call, body.facts.model, snapshot)
         setting, price = lane.setting, lane.price
+        if body.facts.other_models:
+            check_models(call, setting, body.facts.other_models)
         force = self.must_force_usage(call, body, setting)
         content = with_usage_forced(body) if force else body.content
         bound = estimate(call.operation, body, price, default_output_tokens=self._config.default_max_output_tokens)
@@ -125,6 +128,13 @@ class SettingChooser:
         if not facts.stream or facts.usage_asked or not call.adapter.stream(call.operation).forces_usage:
             return False
         return not self.refuses_stream_options(setting, facts.model)
+
+
+def check_models(call: Call, setting: ProviderRecord, models: Iterable[str]) -> None:
+    """Raises PermissionDenied when the setting does not allow one of the models."""
+    for model in models:
+        if not allows(call, setting, model):
+            raise PermissionDenied(f"The model {model} is not allowed for this key.", code="model_not_allowed")
 
 
 def asked_timeout_s(request: IncomingRequest, default_s: float) -> float:

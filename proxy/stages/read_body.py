@@ -15,7 +15,9 @@ from proxy.multipart import form_fields
 _READ_MEMBERS = member_names(
     ("model", "stream", "stream_options", "n", "best_of", "user", "max_tokens", "max_completion_tokens",
      "max_output_tokens", "messages", "input", "tools", "previous_response_id", "conversation", "prompt",
-     "web_search_options", "size", "quality", "service_tier", "instructions")
+     "web_search_options", "size", "quality", "service_tier", "instructions",
+     "max_tokens_to_sample", "system", "metadata", "speed", "fallbacks", "container", "context_management",
+     "compaction", "mcp_servers", "thread", "requests")
 )  # fmt: skip
 _NO_BODY = Body(b"", BodyFacts())
 _BAD_TYPE = "bad_content_type"
