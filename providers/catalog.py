@@ -34,7 +34,7 @@ class ProviderKind:
     versioned: a `url` without a version segment gets `/v1` appended. route_params: what a step of a route must say
     besides its model. several_urls: `url` may hold several, separated by commas; requests are balanced among them.
     dialect: given for a provider that is nothing but this row: it is served at `/api/providers/<name>/v1`, without an
-    adapter of its own.
+    adapter of its own. origins: where secrets are sent when no base URL says it, as for an operator's own provider.
     """
 
     name: str
@@ -48,6 +48,7 @@ class ProviderKind:
     several_urls: bool = False
     instead: Mapping[str, str] = field(default_factory=dict)
     dialect: OpenAIDialect | None = None
+    origins: tuple[str, ...] = ()
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -125,6 +126,15 @@ CATALOG: Mapping[str, ProviderKind] = {
         ),
     )
 }
+
+
+# A provider by its name in the catalogue, or a kind that stands elsewhere (providers/kinds.py).
+Provider = str | ProviderKind
+
+
+def kind_in(provider: Provider) -> ProviderKind:
+    """The kind itself, or the catalogue's row of that name. Raises KeyError."""
+    return provider if isinstance(provider, ProviderKind) else CATALOG[provider]
 
 
 def provider_choices() -> list[tuple[str, str]]:

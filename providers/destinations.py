@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
-from providers.catalog import CATALOG, URL
+from providers.catalog import URL, Provider, kind_in
 from providers.records import ProviderRecord
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -55,22 +55,22 @@ def base_url_of(record: ProviderRecord) -> str:
     return base_url(record.provider, record.parameters)
 
 
-def base_url(provider: str, parameters: Mapping[str, str]) -> str:
+def base_url(provider: Provider, parameters: Mapping[str, str]) -> str:
     """As base_url_of, from what a setting holds. "" when the provider has no address of its own and no url is set."""
-    kind = CATALOG[provider]
+    kind = kind_in(provider)
     urls = base_urls(provider, parameters)
     return urls[0] if urls else kind.base_url.format_map(parameters)
 
 
-def base_urls(provider: str, parameters: Mapping[str, str]) -> tuple[str, ...]:
+def base_urls(provider: Provider, parameters: Mapping[str, str]) -> tuple[str, ...]:
     """The base URLs of a setting's own `url`, several where the provider allows it; empty without one."""
-    kind = CATALOG[provider]
+    kind = kind_in(provider)
     return tuple(_versioned(url, versioned=kind.versioned) for url in urls_in(provider, parameters.get(URL, "")))
 
 
-def urls_in(provider: str, value: str) -> tuple[str, ...]:
+def urls_in(provider: Provider, value: str) -> tuple[str, ...]:
     """The URLs of a `url` member: several, separated by commas, where the provider allows it."""
-    if not CATALOG[provider].several_urls:
+    if not kind_in(provider).several_urls:
         return (value,) if value else ()
     return tuple(dict.fromkeys(url for part in value.split(",") if (url := part.strip())))
 
@@ -82,9 +82,12 @@ def _versioned(url: str, *, versioned: bool) -> str:
     return f"{url}/v1"
 
 
-def destinations_of(provider: str, parameters: Mapping[str, str]) -> tuple[str, ...]:
+def destinations_of(provider: Provider, parameters: Mapping[str, str]) -> tuple[str, ...]:
     """The origins (scheme, host, port) that secrets of such a setting may be sent to, sorted."""
-    urls = base_urls(provider, parameters) or (base_url(provider, parameters),)
+    kind = kind_in(provider)
+    if kind.origins:
+        return tuple(sorted(kind.origins))
+    urls = base_urls(kind, parameters) or (base_url(kind, parameters),)
     return tuple(sorted({origin_of(url) for url in urls if url}))
 
 

@@ -170,3 +170,54 @@ class LoadedPriceList(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}"
+
+
+class CustomProvider(models.Model):
+    """A provider that an operator described: its paths, and where in its JSON the gateway finds what counts."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    provider = models.CharField(
+        max_length=64,
+        unique=True,
+        help_text="Its name in paths (/api/custom/providers/NAME/…) and in settings, in lower case.",
+    )
+    authentication_param = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        help_text="The member of a setting that is sent as bearer; empty sends none.",
+    )
+    created_at = UnixTimeField()
+    updated_at = UnixTimeField()
+
+    class Meta:
+        ordering = ["created_at", "id"]
+
+    def __str__(self) -> str:
+        return self.provider
+
+
+class CustomRoute(models.Model):
+    """One path of a custom provider. The locations are GJSON paths; empty means there is none."""
+
+    custom_provider = models.ForeignKey(CustomProvider, on_delete=models.CASCADE, related_name="routes")
+    position = models.PositiveIntegerField(default=0, help_text="Order in which the paths are shown.")
+    path = models.CharField(max_length=255, help_text="With a leading slash; requests match it exactly.")
+    target_url = models.CharField(max_length=2048, help_text="Where requests to the path go.")
+    methods = models.JSONField(default=list, help_text="HTTP methods the path may be called with.")
+    model_location = models.CharField(max_length=512, blank=True, default="")
+    request_prompt_location = models.CharField(max_length=512, blank=True, default="")
+    response_completion_location = models.CharField(max_length=512, blank=True, default="")
+    stream_location = models.CharField(max_length=512, blank=True, default="")
+    stream_response_completion_location = models.CharField(max_length=512, blank=True, default="")
+    stream_end_word = models.CharField(max_length=255, blank=True, default="")
+    stream_max_empty_messages = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["position", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["custom_provider", "path"], name="custom_route_path_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.path

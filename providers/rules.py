@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway_project.shared.money import MAX_NANO, usd_to_nano
 from gateway_project.shared.problems import ValidationFailed
-from providers.catalog import API_KEY, CATALOG, DEPLOYMENT_MODELS, URL
+from providers.catalog import API_KEY, CATALOG, DEPLOYMENT_MODELS, URL, Provider, ProviderKind, kind_in
 from providers.deployments import check_deployments
 from providers.destinations import check_host_part, check_url, urls_in
 from providers.records import CostMap, PriceRecord
@@ -52,11 +52,15 @@ def check_provider(provider: Any) -> str:
     return str(provider)
 
 
-def members_of(setting: Mapping[str, Any]) -> dict[str, str]:
-    """The members as they are stored: aliases resolved, names and types checked."""
+def members_of(setting: Mapping[str, Any], kind: ProviderKind | None = None) -> dict[str, str]:
+    """The members as they are stored: aliases resolved, names and types checked.
+
+    kind: of a provider that an operator described, whose member is known in lower case only.
+    """
     members: dict[str, str] = {}
+    own = kind.required if kind is not None and kind.origins else ()
     for given, value in setting.items():
-        name = _ALIASES.get(given, given)
+        name = next((each for each in own if each == str(given).lower()), _ALIASES.get(given, given))
         if not isinstance(given, str) or not _MEMBER_NAME.fullmatch(given):
             raise invalid("setting", "has a member whose name is not made of letters, digits, dots, _ and -")
         if not isinstance(value, str):
@@ -69,12 +73,12 @@ def members_of(setting: Mapping[str, Any]) -> dict[str, str]:
     return members
 
 
-def is_parameter(provider: str, name: str) -> bool:
+def is_parameter(provider: Provider, name: str) -> bool:
     """Whether a member may be shown. What is not known is a secret."""
-    return name in CATALOG[provider].parameters
+    return name in kind_in(provider).parameters
 
 
-def check_members(provider: str, members: Mapping[str, str]) -> None:
+def check_members(provider: Provider, members: Mapping[str, str]) -> None:
     """Values that are not empty are what they should be."""
     for name, value in members.items():
         try:
@@ -84,7 +88,7 @@ def check_members(provider: str, members: Mapping[str, str]) -> None:
             raise invalid(f"setting.{name}", str(error)) from error
 
 
-def _check_member(provider: str, name: str, value: str) -> None:
+def _check_member(provider: Provider, name: str, value: str) -> None:
     if name == URL:
         for url in urls_in(provider, value):
             check_url(url)
@@ -97,13 +101,13 @@ def _check_member(provider: str, name: str, value: str) -> None:
         check_deployments(value)
 
 
-def check_required(provider: str, names: set[str]) -> None:
+def check_required(provider: Provider, names: set[str]) -> None:
     """names: the members that are there and not empty."""
-    kind = CATALOG[provider]
+    kind = kind_in(provider)
     missing = [name for name in kind.required if name not in names and kind.instead.get(name) not in names]
     if missing:
         fields = tuple(f"setting.{name}" for name in missing)
-        raise SettingInvalid(f"provider {provider} is missing fields {','.join(missing)}", fields=fields)
+        raise SettingInvalid(f"provider {kind.name} is missing fields {','.join(missing)}", fields=fields)
 
 
 def check_models(models: Sequence[Any]) -> list[str]:

@@ -13,8 +13,9 @@ from gateway_project.changes import record_change
 from gateway_project.shared import clock
 from gateway_project.shared.problems import Conflict, NotFound
 from providers import rules
-from providers.catalog import API_KEY, URL
+from providers.catalog import API_KEY, URL, ProviderKind
 from providers.destinations import destinations_of
+from providers.kinds import kind_of
 from providers.models import ProviderSetting
 from providers.sealing import KeyRing, Place, SealBroken, key_id_of, seal, unseal
 
@@ -51,10 +52,11 @@ class SettingOptions(TypedDict, total=False):
 
 def create_setting(*, provider: str, setting: Mapping[str, str], **options: Unpack[SettingOptions]) -> ProviderSetting:
     """Store an account at a provider. Raises SettingInvalid."""
-    row = ProviderSetting(provider=rules.check_provider(provider), created_at=clock.now())
-    _merge(row, setting)
-    _apply(row, options)
     with transaction.atomic():
+        kind = _kind(provider)
+        row = ProviderSetting(provider=kind.name, created_at=clock.now())
+        _merge(row, setting, kind)
+        _apply(row, options)
         _save(row)
     return row
 
@@ -70,7 +72,7 @@ def update_setting(
     with transaction.atomic():
         row = _locked(setting_id)
         if setting is not None:
-            _merge(row, setting)
+            _merge(row, setting, _kind(row.provider))
         _apply(row, options)
         _save(row)
     return row
@@ -117,7 +119,8 @@ def reseal_secrets() -> int:
     with transaction.atomic():
         for row in ProviderSetting.objects.select_for_update().order_by("pk"):
             if any(key_id_of(token) != key_ring().current.id for token in row.sealed_secrets.values()):
-                _seal_into(row, secrets_of(row))
+                kind = kind_of(row.provider)
+                _seal_into(row, secrets_of(row, kind), kind)
                 row.save(update_fields=["sealed_secrets"])
                 changed += 1
         if changed:
@@ -125,10 +128,19 @@ def reseal_secrets() -> int:
     return changed
 
 
-def secrets_of(row: ProviderSetting) -> dict[str, str]:
-    """The secrets of a row in clear, for the snapshot and for sealing them again only. Raises SealBroken."""
-    ring = key_ring()
-    return {name: unseal(token, _place(row, name), ring) for name, token in row.sealed_secrets.items()}
+def secrets_of(row: ProviderSetting, kind: ProviderKind | None = None) -> dict[str, str]:
+    """The secrets of a row in clear, for the snapshot and for sealing them again only. Raises SealBroken.
+
+    kind: that of the row's provider, for who has it at hand. Raises KeyError where the provider is no more.
+    """
+    ring, kind = key_ring(), kind or kind_of(row.provider)
+    return {name: unseal(token, _place(row, name, kind), ring) for name, token in row.sealed_secrets.items()}
+
+
+def seal_again(row: ProviderSetting, secrets: Mapping[str, str], kind: ProviderKind) -> None:
+    """Replace what a row has sealed; none to take its secrets away. The caller saves and journals."""
+    row.sealed_secrets = {}
+    _seal_into(row, secrets, kind)
 
 
 def key_ring() -> KeyRing:
@@ -145,7 +157,7 @@ def _ensured_default(apikey: str) -> ProviderSetting:
     elif row.parameters.get(URL):
         log.warning("default_setting_has_its_own_url", setting_id=str(row.pk), left_alone="OPENAI_API_KEY")
         return row
-    _merge(row, {API_KEY: apikey})
+    _merge(row, {API_KEY: apikey}, kind_of(row.provider))
     _save(row)
     log.info("default_setting_stored", setting_id=str(row.pk))
     return row
@@ -158,21 +170,29 @@ def _locked(setting_id: UUID | str) -> ProviderSetting:
         raise SettingNotFound(f"provider setting {str(setting_id)[:64]!r} is not found") from error
 
 
-def _merge(row: ProviderSetting, setting: Mapping[str, str]) -> None:
+def _kind(provider: str) -> ProviderKind:
+    """Raises SettingInvalid for a provider that there is not."""
+    try:
+        return kind_of(provider)
+    except KeyError:
+        return kind_of(rules.check_provider(provider))
+
+
+def _merge(row: ProviderSetting, setting: Mapping[str, str], kind: ProviderKind) -> None:
     """Merge members by name into an unsaved or locked row, sealing what is secret."""
-    members = rules.members_of(setting)
-    rules.check_members(row.provider, members)
-    secrets = {name: value for name, value in members.items() if not rules.is_parameter(row.provider, name)}
+    members = rules.members_of(setting, kind)
+    rules.check_members(kind, members)
+    secrets = {name: value for name, value in members.items() if not rules.is_parameter(kind, name)}
     given = {name: value for name, value in members.items() if name not in secrets}
     parameters = {name: value for name, value in (row.parameters | given).items() if value}
     kept = {name: token for name, token in row.sealed_secrets.items() if name not in secrets}
     entered = {name: value for name, value in secrets.items() if value}
-    rules.check_required(row.provider, {*parameters, *kept, *entered})
-    if destinations_of(row.provider, parameters) != _destinations(row):
+    rules.check_required(kind, {*parameters, *kept, *entered})
+    if destinations_of(kind, parameters) != _destinations(row, kind):
         _check_none_follows(given, kept)
     row.parameters = parameters
     row.sealed_secrets = kept
-    _seal_into(row, entered)
+    _seal_into(row, entered, kind)
 
 
 def _check_none_follows(given: Mapping[str, str], kept: Mapping[str, str]) -> None:
@@ -184,19 +204,19 @@ def _check_none_follows(given: Mapping[str, str], kept: Mapping[str, str]) -> No
         raise rules.SettingInvalid(text, fields=fields)
 
 
-def _seal_into(row: ProviderSetting, secrets: Mapping[str, str]) -> None:
+def _seal_into(row: ProviderSetting, secrets: Mapping[str, str], kind: ProviderKind) -> None:
     ring = key_ring()
-    sealed = {name: seal(value, _place(row, name), ring) for name, value in secrets.items()}
+    sealed = {name: seal(value, _place(row, name, kind), ring) for name, value in secrets.items()}
     row.sealed_secrets = row.sealed_secrets | sealed
 
 
-def _destinations(row: ProviderSetting) -> tuple[str, ...]:
+def _destinations(row: ProviderSetting, kind: ProviderKind) -> tuple[str, ...]:
     """Those of the row as it is; none while it holds no secret that could be sent there."""
-    return destinations_of(row.provider, row.parameters) if row.sealed_secrets else ()
+    return destinations_of(kind, row.parameters) if row.sealed_secrets else ()
 
 
-def _place(row: ProviderSetting, name: str) -> Place:
-    return Place(TABLE, str(row.pk), name, destinations_of(row.provider, row.parameters))
+def _place(row: ProviderSetting, name: str, kind: ProviderKind) -> Place:
+    return Place(TABLE, str(row.pk), name, destinations_of(kind, row.parameters))
 
 
 def _opened(row: ProviderSetting) -> dict[str, str]:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,7 +11,6 @@ from django.db import DatabaseError, close_old_connections
 from gateway_project.shared.counters import Balance, CounterId
 from keys import snapshot as keys_snapshot
 from keys.records import ConfigChanges, KeyRecord
-from providers import destinations
 from providers import snapshot as providers_snapshot
 from proxy.doors import DoorClosed
 from proxy.snapshot import Snapshot
@@ -65,8 +63,9 @@ class DatabaseDoors:
 
 
 def _snapshot(version: int) -> Snapshot:
-    settings = {
-        setting_id: replace(record, base_url=destinations.base_url_of(record))
-        for setting_id, record in providers_snapshot.load_settings().items()
-    }
-    return Snapshot(version=version, settings=settings, prices=providers_snapshot.load_prices())
+    return Snapshot(
+        version=version,
+        settings=providers_snapshot.load_settings(),
+        prices=providers_snapshot.load_prices(),
+        custom_providers=providers_snapshot.load_custom_providers(),
+    )
