@@ -1,7 +1,8 @@
 """A fake OpenAI-compatible provider: a real HTTP server for tests, demonstrations and benchmarks.
 
 Run it with `python -m fake_upstream --port 8003`. Every endpoint answers under `/v1`, without a version, and under any
-prefix that ends in `/v1`. A path nobody knows is echoed: method, path and query come back as JSON. The model
+prefix that ends in `/v1`. Under `/openai` it plays Azure OpenAI: deployments, `api-key` or an Entra token (`eyJ…`), the
+content filter. A path nobody knows is echoed: method, path and query come back as JSON. The model
 `does-not-exist` is a 404. Token counts are deterministic: a whitespace-separated word is one token (never more than
 a real tokenizer counts), a chat message adds 4 and a chat request 3; each content chunk of a stream is one token.
 

@@ -4,7 +4,7 @@ import re
 
 import orjson
 
-from fake_upstream import errors, faults
+from fake_upstream import azure, errors, faults
 from fake_upstream.call import Call, Options, State
 from fake_upstream.control import PREFIX, Control
 from fake_upstream.directives import Directives, parse, split_model
@@ -15,6 +15,8 @@ from fake_upstream.multipart import parse_form
 from fake_upstream.recorder import Recorder, RequestRecord
 
 _BEARER = re.compile(r"^bearer +", re.IGNORECASE)
+# Where providers of this dialect have it: /v1, /openai/v1, /v1/openai, /v1beta/openai, …
+_VERSION = re.compile(r"/v1(?:beta(?=/openai/))?(?:/openai)?(?=/)")
 
 
 class FakeUpstream:
@@ -30,7 +32,8 @@ class FakeUpstream:
         if request.path.startswith(PREFIX):
             return Delivery(self._control.answer(request)), None
         record = self.recorder.received(request)
-        call = Call(request, path_of(request.path), self._state)
+        on_azure = azure.is_azure(request)
+        call = Call(request, azure.path_of(request.path) if on_azure else path_of(request.path), self._state)
         problem = _read_body(call) or self._read_directives(call)
         return (Delivery(problem) if problem else self._deliver(call)), record
 
@@ -41,13 +44,19 @@ class FakeUpstream:
         return faults.delivery(call, faults.spoil(call, self._answer(call)))
 
     def _answer(self, call: Call) -> Answer:
+        on_azure = azure.is_azure(call.request)
         required = self._state.options.require_key
-        if required and (given := _key_of(call.request)) != required:
+        if required and (given := (azure.key_of if on_azure else _key_of)(call.request)) != required:
             return errors.unauthorized(given)
-        return faults.refusal(call) or _model_problem(call) or answer(call)
+        if not on_azure:
+            return faults.refusal(call) or _model_problem(call) or answer(call)
+        refused = azure.problem(call) or faults.refusal(call) or _model_problem(call)
+        return refused or azure.filtered(answer(call))
 
     def _read_directives(self, call: Call) -> Reply | None:
         """Merge them, the strongest last; 400 when one is unknown."""
+        if azure.is_azure(call.request):
+            call.model = azure.model_of(azure.deployment_of(call.request) or call.model)
         try:
             call.model, found = split_model(call.model)
             header = call.request.header(b"x-fake-fault")
@@ -62,8 +71,8 @@ class FakeUpstream:
 
 def path_of(path: str) -> str:
     """The path after the version: `/api/openai/v1/models` is `/models`, and so is `/models`."""
-    start = path.find("/v1/")
-    return path[start + 3 :] if start >= 0 else path
+    version = _VERSION.search(path)
+    return path[version.end() :] if version else path
 
 
 def _read_body(call: Call) -> Reply | None:
