@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from anthropic.types import Message, RawMessageStreamEvent
 from openai.types import Completion
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.responses import Response
-from pydantic import BaseModel
 
 from providers.records import TokenUsage
 
@@ -47,8 +47,8 @@ class Case:
     stream_type: str = "text/event-stream"
     translated: bool = False
     says_end: bool = True
-    sdk: type[BaseModel] | None = None
-    sdk_chunk: type[BaseModel] | None = None
+    sdk: Any = None
+    sdk_chunk: Any = None
 
     @property
     def stream_file(self) -> str:
@@ -79,6 +79,14 @@ _SHORT = TokenUsage(input_tokens=11, output_tokens=4)
 def _cached(fresh: int, cached: int, made: int) -> TokenUsage:
     return TokenUsage(input_tokens=fresh, cache_read_tokens=cached, output_tokens=made)
 
+
+_MESSAGES: dict[str, Any] = {
+    "tail": "/messages",
+    "body": {"model": "claude-sonnet-4-5-20250929", "max_tokens": 100, "messages": _HELLO},
+    "stream_body": {"stream": True},
+    "sdk": Message,
+    "sdk_chunk": RawMessageStreamEvent,
+}
 
 CASES: tuple[Case, ...] = (
     chat(
@@ -178,4 +186,22 @@ CASES: tuple[Case, ...] = (
         TokenUsage(input_tokens=11, output_tokens=67, reasoning_tokens=63),
     ),
     chat("ollama", "llama3.2:3b", _SHORT, _cached(4, 7, 4), _SHORT, error_status=404),
+    chat(
+        "anthropic",
+        "claude-sonnet-4-5-20250929",
+        TokenUsage(input_tokens=11, output_tokens=6),
+        TokenUsage(
+            input_tokens=21,
+            cache_read_tokens=188_086,
+            cache_write_tokens=456,
+            cache_write_1h_tokens=100,
+            output_tokens=393,
+        ),
+        # The first event tells what went in, a later one how much came out.
+        TokenUsage(
+            input_tokens=11, cache_read_tokens=20, cache_write_tokens=30, cache_write_1h_tokens=40, output_tokens=6
+        ),
+        **_MESSAGES,
+        error_status=529,
+    ),
 )

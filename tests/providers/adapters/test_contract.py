@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import TypeAdapter
 
 from providers.adapters.registry import ADAPTERS
 from providers.catalog import CATALOG
@@ -83,7 +84,7 @@ def test_a_plain_answer_arrives_as_it_is(case: Case, caller: Caller, upstream: P
     assert answer.status_code == 200, answer.text
     assert answer.content == content
     if case.sdk is not None:
-        case.sdk.model_validate(answer.json())
+        TypeAdapter(case.sdk).validate_json(content)
     event = caller.event()
     assert (event.status, event.ending, event.stream, event.error_code) == (200, "completed", False, "")
 
@@ -104,7 +105,7 @@ def test_cached_tokens_are_told_apart(case: Case, caller: Caller, upstream: Play
     content = case.read("cached.json")
     upstream.play(content)
     if case.sdk is not None:
-        case.sdk.model_validate_json(content)
+        TypeAdapter(case.sdk).validate_json(content)
     ask(caller, case)
     assert used(caller.event()) == told(case.cached)
 
@@ -169,7 +170,8 @@ def test_a_stream_arrives_as_it_is(case: Case, caller: Caller, upstream: Playbac
     payloads = events_of(answer.content, answer.headers["content-type"])
     if case.sdk_chunk is not None:
         for payload in payloads:
-            case.sdk_chunk.model_validate(payload)
+            if payload.get("type") != "ping":  # the SDK drops those
+                TypeAdapter(case.sdk_chunk).validate_python(payload)
     assert not any(tells_error(payload) for payload in payloads)
     event = caller.event()
     assert (event.status, event.ending, event.stream, event.error_code) == (200, "completed", True, "")
