@@ -10,6 +10,8 @@ from proxy.flow import Meter
 from proxy.visit import Visit
 from reporting.records import AttemptRecord
 
+MAX_TEXT = 255
+
 
 def end_attempt(
     visit: Visit, *, cost_nano: int = 0, price_status: str = "free", error_code: str = "", input_tokens: int = 0
@@ -22,9 +24,9 @@ def end_attempt(
     ended_attempt = AttemptRecord(
         provider=call.adapter.provider,
         setting_id=plan.setting.id,
-        model=body.facts.model,
+        model=body.facts.model[:MAX_TEXT],
         status=meter.status,
-        error_code=error_code,
+        error_code=error_code[:MAX_TEXT],
         duration_ms=int((ended - meter.trying_since) * 1000),
         cost_nano=cost_nano,
         price_status=price_status,

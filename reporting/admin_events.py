@@ -1,5 +1,6 @@
 """Admin pages of events, and what lists of rows of keys have in common."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from gateway_project.admin_pages import formats
@@ -122,7 +124,7 @@ class UsageEventAdmin(PeriodAdmin):
             "Request",
             {"fields": ["time", "key", "shown_tags", "shown_method", "shown_model", ("operation", "stream")]},
         ),
-        ("Outcome", {"fields": [("shown_status", "shown_ending"), "error_code", ("attempts", "admitted")]}),
+        ("Outcome", {"fields": [("shown_status", "shown_ending"), "error_code", ("attempts", "admitted"), "tried"]}),
         (
             "Tokens",
             {
@@ -251,6 +253,12 @@ class UsageEventAdmin(PeriodAdmin):
         amounts = {name.removesuffix("_tokens").replace("_", " "): getattr(row, name) for name in _KINDS}
         return labels([f"{name} {amount:,}" for name, amount in amounts.items() if amount])
 
+    @admin.display(description="what the route tried")
+    def tried(self, row: UsageEvent) -> SafeString | str:
+        if not row.attempt_details:
+            return formats.NOTHING
+        return format_html_join("", "<div>{}</div>", ((_attempt_line(each),) for each in row.attempt_details))
+
     @admin.display(description="provider setting")
     def shown_setting(self, row: UsageEvent) -> SafeString | str:
         if not row.setting_id:
@@ -288,6 +296,15 @@ def export(queryset: QuerySet[UsageEvent]) -> HttpResponse:
         for row in queryset[:MAX_ROWS].iterator(chunk_size=2000)
     )
     return csv_response("events", ("time_utc", "cost_usd", *_EXPORTED), rows)
+
+
+def _attempt_line(attempt: Mapping[str, Any]) -> str:
+    """One attempt in words; members that are left out of the stored form are empty."""
+    outcome = attempt.get("error_code") or attempt.get("status", 0)
+    cost = "cost unknown" if attempt.get("price_status") == "unpriced" else formats.usd(attempt.get("cost_nano", 0))
+    estimated = " (estimated)" if attempt.get("estimated") else ""
+    took = formats.milliseconds(attempt.get("duration_ms", 0))
+    return f"{attempt['provider']} {attempt['model']}: {outcome}, {took}, {cost}{estimated}"
 
 
 def _with_id(event_id: UUID) -> Q:

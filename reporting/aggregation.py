@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from gateway_project.shared.windows import window_at
-from reporting.records import Charge, UsageEventRecord
+from reporting.records import AttemptRecord, Charge, UsageEventRecord
 
 LATENCY_BOUNDS_MS = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 30_000, 60_000, 120_000, 300_000)
 LATENCY_COLUMNS = (*(f"latency_le_{bound}" for bound in LATENCY_BOUNDS_MS), "latency_over")
@@ -176,5 +176,13 @@ def _without_nul(record: UsageEventRecord) -> UsageEventRecord:
         value = getattr(record, name)
         if isinstance(value, str) and "\0" in value:
             changed[name] = value.replace("\0", "\ufffd")
+    if record.attempt_details is not None:
+        changed["attempt_details"] = tuple(_named_without_nul(attempt) for attempt in record.attempt_details)
     changed["tags"] = tuple(tag.replace("\0", "\ufffd") for tag in record.tags)
     return msgspec.structs.replace(record, **changed)
+
+
+def _named_without_nul(attempt: AttemptRecord) -> AttemptRecord:
+    """Models are the clients' words, and codes the providers'."""
+    model, code = attempt.model.replace("\0", "\ufffd"), attempt.error_code.replace("\0", "\ufffd")
+    return msgspec.structs.replace(attempt, model=model, error_code=code)

@@ -53,7 +53,9 @@ class UsageEvent(models.Model):
     images = models.IntegerField(default=0)
     seconds = models.FloatField(default=0.0, help_text="Seconds of audio.")
     characters = models.IntegerField(default=0)
-    usage_source = models.TextField(default="none", help_text="Who told the tokens: upstream, counted or none.")
+    usage_source = models.TextField(
+        default="none", help_text="Who told the tokens: upstream, counted, partly_counted, cache or none."
+    )
     cost_nano = NanoUsdField(default=0, help_text="Nano-dollars.")
     price_status = models.TextField(default="free", help_text="priced, unpriced (the cost is unknown) or free.")
     latency_ms = models.IntegerField(default=0, help_text="From the first byte in to the last byte out.")
@@ -69,6 +71,7 @@ class UsageEvent(models.Model):
     upstream_request_id = models.TextField(default="", blank=True)
     request_body = models.TextField(null=True, blank=True, help_text="Only when the key says so.")
     response_body = models.TextField(null=True, blank=True, help_text="Only when the key says so.")
+    attempt_details = models.JSONField(null=True, blank=True, help_text="What a route tried, in order.")
 
     class Meta:
         indexes = (

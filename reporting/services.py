@@ -18,7 +18,7 @@ from reporting.records import UsageEventRecord
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-# 45 columns, and SQLite takes at most 32,766 parameters in one statement.
+# 46 columns, and SQLite takes at most 32,766 parameters in one statement.
 ROWS_PER_STATEMENT = 500
 DAY_S = 86_400
 # Windows that no limit reads any more; "total" is kept for ever.
@@ -235,6 +235,8 @@ def _insertion(
 
 def _prepared(model: type[models.Model], name: str, value: Any) -> Any:
     """The value as the database wants it; only ids and JSON differ from Python's own."""
+    if name == "attempt_details" and value is not None:
+        return msgspec.json.encode(value).decode()
     if name in ("id", "key_id", "tags"):
         field: models.Field[Any, Any] = model._meta.get_field(name)  # type: ignore[assignment]
         return field.get_db_prep_save(value, connection)

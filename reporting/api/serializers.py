@@ -89,6 +89,20 @@ class UsageSerializer(serializers.Serializer[Any]):
     characters = serializers.IntegerField()
 
 
+class AttemptSerializer(serializers.Serializer[Any]):
+    """One time a route asked a provider. status: 0 when there was no answer, 499 when the client left first."""
+
+    provider = TextField()
+    settingId = TextField()
+    model = TextField()
+    status = serializers.IntegerField()
+    error_code = TextField()
+    duration_in_ms = serializers.IntegerField()
+    cost_in_usd = serializers.FloatField()
+    price_status = TextField()
+    estimated = serializers.BooleanField(help_text="The provider told no usage; what was sent was counted.")
+
+
 class EventSerializer(serializers.Serializer[Any]):
     """One request. request, response and metadata: Base64 of what was kept, null if nothing was."""
 
@@ -127,10 +141,11 @@ class EventSerializer(serializers.Serializer[Any]):
     upstream_latency_in_ms = serializers.IntegerField(allow_null=True)
     time_to_first_chunk_ms = serializers.IntegerField(allow_null=True)
     price_status = TextField(help_text="priced, unpriced (cost unknown, counted as 0) or free.")
-    usage_source = TextField(help_text="Who told the tokens: upstream, counted or none.")
+    usage_source = TextField(help_text="Who told the tokens: upstream, counted, partly_counted, cache or none.")
     cached_token_count = serializers.IntegerField()
     reasoning_token_count = serializers.IntegerField()
     usage = UsageSerializer()
+    attempt_details = AttemptSerializer(many=True, help_text="What a route tried, in order; empty for other calls.")
 
 
 def report_request(document: Mapping[str, Any]) -> tuple[EventFilter, int, list[str]]:
@@ -213,6 +228,22 @@ def _ours(event: UsageEvent) -> dict[str, Any]:
         "cached_token_count": event.cache_read_tokens,
         "reasoning_token_count": event.reasoning_tokens,
         "usage": _usage(event),
+        "attempt_details": [_attempt(attempt) for attempt in event.attempt_details or ()],
+    }
+
+
+def _attempt(attempt: Mapping[str, Any]) -> dict[str, Any]:
+    """What is left out of the stored form is empty."""
+    return {
+        "provider": attempt.get("provider", ""),
+        "settingId": attempt.get("setting_id", ""),
+        "model": attempt.get("model", ""),
+        "status": attempt.get("status", 0),
+        "error_code": attempt.get("error_code", ""),
+        "duration_in_ms": attempt.get("duration_ms", 0),
+        "cost_in_usd": nano_to_usd(attempt.get("cost_nano", 0)),
+        "price_status": attempt.get("price_status", "free"),
+        "estimated": attempt.get("estimated", False),
     }
 
 

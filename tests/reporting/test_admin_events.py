@@ -8,6 +8,7 @@ import time_machine
 from gateway_project.shared.ids import new_event_id
 from keys.services import delete_key
 from reporting.models import UsageEvent
+from reporting.records import AttemptRecord
 from tests.admin_site import operator, page, queries, signed_in
 from tests.reporting.builders import AT, a_record
 from tests.reporting.event_pages import EVENTS, models, store
@@ -95,6 +96,23 @@ def test_it_shows_all_of_an_event_and_its_bodies_as_text(key_id: str) -> None:
         assert shown in raw, shown
     assert "\n  &quot;messages&quot;: [" in raw
     assert f'value="{record.id}"' not in raw
+
+
+def test_it_shows_what_a_route_tried() -> None:
+    tried = (
+        AttemptRecord("openai", "s", "<b>m</b>", status=503, duration_ms=12),
+        AttemptRecord("azure", "s", "m2", error_code="upstream_timed_out", cost_nano=2_500_000, estimated=True),
+        AttemptRecord("vllm", "s", "m3", status=200, price_status="unpriced"),
+    )
+    record = a_record(id=event_id(AT), attempt_details=tried)
+    store(record)
+    raw = operator().get(f"{EVENTS}{record.id}/change/").content.decode()
+    for shown in (
+        "openai &lt;b&gt;m&lt;/b&gt;: 503, 12 ms, $0",
+        "azure m2: upstream_timed_out, 0 ms, $0.0025 (estimated)",
+        "vllm m3: 200, 0 ms, cost unknown",
+    ):
+        assert shown in raw, shown
 
 
 @pytest.mark.parametrize("event", ["nonsense", "00000000-0000-4000-8000-000000000000"])

@@ -18,7 +18,7 @@ from reporting.aggregation import (
     spend_of,
 )
 from reporting.models import HourlyUsage
-from reporting.records import Charge
+from reporting.records import AttemptRecord, Charge
 from tests.reporting.builders import AT, TOTAL, a_record, payload_of
 
 KEY = "0d6b6c80-77b8-4c9a-8c33-8a6c0f6f3a11"
@@ -69,6 +69,14 @@ def test_it_keeps_an_event_whose_text_holds_a_nul() -> None:
     record = read_record(payload_of(a_record(request_body="a\0b", custom_id="\0", tags=("x\0", "y"))))
 
     assert (record.request_body, record.custom_id, record.tags) == ("a\ufffdb", "\ufffd", ("x\ufffd", "y"))
+
+
+def test_it_keeps_an_event_whose_attempts_hold_a_nul() -> None:
+    tried = AttemptRecord("openai", "setting", "a\0b", error_code="\0", cost_nano=3)
+
+    (kept,) = read_record(payload_of(a_record(attempt_details=(tried,)))).attempt_details or ()
+
+    assert kept == AttemptRecord("openai", "setting", "a\ufffdb", error_code="\ufffd", cost_nano=3)
 
 
 def test_the_total_is_charged_even_if_the_record_forgot_it() -> None:

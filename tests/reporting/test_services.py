@@ -17,7 +17,7 @@ from gateway_project.shared import clock
 from gateway_project.shared.windows import window_at
 from reporting import services
 from reporting.models import DailyUsage, HourlyUsage, KeySpend, RejectedRecord, SpoolCursor, UsageEvent
-from reporting.records import Charge, UsageEventRecord
+from reporting.records import AttemptRecord, Charge, UsageEventRecord
 from reporting.services import Batch, close_spool, roll_up_days, store_batch
 from tests.reporting.builders import AT, TOTAL, a_record, payload_of
 
@@ -56,6 +56,16 @@ class TestStoring:
         names = set(UsageEventRecord.__struct_fields__) - {"charges", "id", "key_id", "tags"}
         assert {name: getattr(event, name) for name in names} == {name: getattr(record, name) for name in names}
         assert (str(event.id), str(event.key_id), event.tags) == (record.id, record.key_id, ["team-a"])
+
+    def test_what_a_route_tried_is_kept_beside_events_that_tried_nothing(self, database: str) -> None:
+        tried = AttemptRecord("openai", "setting", "gpt-4o", status=503, duration_ms=7)
+        routed, plain = a_record(attempt_details=(tried,)), a_record()
+
+        assert store(0, 10, [routed, plain])
+
+        kept = {str(event.pk): event.attempt_details for event in UsageEvent.objects.all()}
+        told = {"provider": "openai", "setting_id": "setting", "model": "gpt-4o", "status": 503, "duration_ms": 7}
+        assert kept == {routed.id: [told], plain.id: None}
 
     def test_the_sums_are_made_with_the_events(self, database: str) -> None:
         key, day = str(uuid4()), Charge("d", AT - AT % DAY_S, 3)
