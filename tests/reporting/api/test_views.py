@@ -12,7 +12,7 @@ from pytest_django import Settings
 from keys.services import create_key
 from providers.services import create_setting
 from reporting.api import views
-from reporting.records import UsageEventRecord
+from reporting.records import AttemptRecord, UsageEventRecord
 from reporting.services import Batch, store_batch
 from tests.reporting.builders import AT, a_record, payload_of
 from tests.rest_resource import RestClient, assert_error, stopped_database
@@ -156,7 +156,7 @@ class TestEvents:
             ("openai", "s1", 0), ("azure", "s2", 200),
         ]  # fmt: skip
         first = event["attempt_details"][0]
-        assert (first["error_code"], first["cost_in_usd"], first["estimated"]) == ("upstream_timed_out", 0.000002, True)
+        assert (first["error_code"], first["cost_in_usd"], first["estimated"]) == ("timed_out", 0.000002, True)
         (plain,) = events(rest, customId="plain").json()
         assert plain["attempt_details"] == []
 
