@@ -3,7 +3,9 @@ import pytest
 from reporting.api.problems import InvalidReportingRequest
 from reporting.api.serializers import EventSerializer, event_object, report_request, spend_object
 from reporting.models import UsageEvent
-from tests.reporting.builders import AT
+from reporting.records import AttemptRecord
+from reporting.services import Batch, store_batch
+from tests.reporting.builders import AT, a_record, payload_of
 
 
 def test_the_documented_members_are_those_that_are_sent() -> None:
@@ -33,3 +35,24 @@ def test_all_wrong_members_are_named_at_once() -> None:
         report_request({"start": "x", "filters": ["y"]})
 
     assert set(error.value.fields) == {"start", "end", "increment", "filters"}
+
+
+@pytest.mark.django_db
+def test_an_event_says_what_a_route_tried() -> None:
+    failed = AttemptRecord("openai", "s1", "gpt-4o", error_code="timed_out", cost_nano=2000, estimated=True)
+    answered = AttemptRecord("azure", "s2", "gpt-4o", status=200, duration_ms=9, price_status="priced")
+    routed, plain = a_record(route_id="r", attempt_details=(failed, answered)), a_record()
+    store_batch(batch=Batch("spool", 0, 1), payloads=[payload_of(routed), payload_of(plain)])
+
+    shown = event_object(UsageEvent.objects.get(pk=routed.id))
+
+    assert shown["routeId"] == "r"
+    first, second = shown["attempt_details"]
+    assert first == {
+        "provider": "openai", "settingId": "s1", "model": "gpt-4o", "status": 0, "error_code": "timed_out",
+        "duration_in_ms": 0, "cost_in_usd": 0.000002, "price_status": "free", "estimated": True,
+    }  # fmt: skip
+    assert (second["provider"], second["status"], second["duration_in_ms"], second["estimated"]) == (
+        "azure", 200, 9, False,
+    )  # fmt: skip
+    assert event_object(UsageEvent.objects.get(pk=plain.id))["attempt_details"] == []

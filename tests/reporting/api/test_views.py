@@ -12,7 +12,7 @@ from pytest_django import Settings
 from keys.services import create_key
 from providers.services import create_setting
 from reporting.api import views
-from reporting.records import AttemptRecord, UsageEventRecord
+from reporting.records import UsageEventRecord
 from reporting.services import Batch, store_batch
 from tests.reporting.builders import AT, a_record, payload_of
 from tests.rest_resource import RestClient, assert_error, stopped_database
@@ -141,24 +141,6 @@ class TestEvents:
             }.items()
         )
         assert event["usage"].items() >= {"inputTokens": 10, "cacheReadTokens": 3, "outputTokens": 5}.items()
-
-    def test_an_event_says_what_a_route_tried(self, rest: RestClient) -> None:
-        failed = AttemptRecord(
-            "openai", "s1", "gpt-4o", error_code="upstream_timed_out", cost_nano=2000, estimated=True
-        )
-        answered = AttemptRecord("azure", "s2", "gpt-4o", status=200, duration_ms=9, price_status="priced")
-        store(a_record(custom_id="mine", route_id="r", attempt_details=(failed, answered)), a_record(custom_id="plain"))
-
-        (event,) = events(rest, customId="mine").json()
-
-        assert event["routeId"] == "r"
-        assert [(each["provider"], each["settingId"], each["status"]) for each in event["attempt_details"]] == [
-            ("openai", "s1", 0), ("azure", "s2", 200),
-        ]  # fmt: skip
-        first = event["attempt_details"][0]
-        assert (first["error_code"], first["cost_in_usd"], first["estimated"]) == ("timed_out", 0.000002, True)
-        (plain,) = events(rest, customId="plain").json()
-        assert plain["attempt_details"] == []
 
     def test_bodies_and_metadata_are_base64_as_the_seeds_bytes(self, rest: RestClient) -> None:
         store(a_record(custom_id="mine", request_body='{"a": "ä"}', response_body="{}", metadata="note"))
