@@ -20,6 +20,7 @@ urlpatterns = [
     path("", include("gateway_project.api.urls")),
     path("", include("providers.api.urls")),
     path("", include("keys.api.urls")),
+    path("", include("routes.api.urls")),
     *([path("", include("reporting.api.urls"))] if find_spec("reporting.api.urls") else []),
     path("api/openapi.json", SchemaView.as_view(), name="openapi"),
     path("api/docs/", DocsView.as_view(), name="docs"),

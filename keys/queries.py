@@ -72,6 +72,15 @@ def key_names(ids: Iterable[UUID | str]) -> dict[str, str]:
     return {str(key_id): name for key_id, name in rows}
 
 
+def providers_of_keys(ids: Iterable[UUID | str]) -> dict[str, frozenset[str]]:
+    """The providers that each key has settings of, by its id; unknown keys are missing."""
+    found: dict[str, set[str]] = {}
+    rows = Key.objects.filter(pk__in=_uuids(ids)).values_list("id", "setting_links__setting__provider")
+    for key_id, provider in rows.order_by():
+        found.setdefault(str(key_id), set()).update([provider] if provider else [])
+    return {key_id: frozenset(providers) for key_id, providers in found.items()}
+
+
 def provide_spend(loader: SpendLoader) -> None:
     """Called by the app that keeps the books, so that lists of keys can show spend without knowing it."""
     _spend_loaders[:] = [loader]

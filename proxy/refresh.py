@@ -15,6 +15,7 @@ from providers import snapshot as providers_snapshot
 from proxy.doors import DoorClosed
 from proxy.snapshot import Snapshot
 from reporting import queries
+from routes.snapshot import load_routes
 
 T = TypeVar("T")
 
@@ -68,4 +69,5 @@ def _snapshot(version: int) -> Snapshot:
         settings=providers_snapshot.load_settings(),
         prices=providers_snapshot.load_prices(),
         custom_providers=providers_snapshot.load_custom_providers(),
+        routes=load_routes(),
     )

@@ -29,16 +29,16 @@ class RestClient:
         options = {**CARELESS, **extra}
         return self._client.generic(method, path, body or b"", **options)
 
-    def get(self, path: str, **extra: Any) -> Any:
+    def get(self, path: str, /, **extra: Any) -> Any:
         return self.send("GET", path, **extra)
 
-    def put(self, path: str, **body: Any) -> Any:
+    def put(self, path: str, /, **body: Any) -> Any:
         return self.send("PUT", path, json.dumps(body).encode())
 
-    def post(self, path: str, **body: Any) -> Any:
+    def post(self, path: str, /, **body: Any) -> Any:
         return self.send("POST", path, json.dumps(body).encode())
 
-    def patch(self, path: str, **body: Any) -> Any:
+    def patch(self, path: str, /, **body: Any) -> Any:
         return self.send("PATCH", path, json.dumps(body).encode())
 
     def delete(self, path: str) -> Any:

@@ -14,9 +14,11 @@ from keys.queries import (
     key_names,
     limits_text,
     provide_spend,
+    providers_of_keys,
     spend_nano,
 )
 from keys.services import create_key, revoke_key
+from providers.services import create_setting
 
 pytestmark = pytest.mark.django_db
 
@@ -97,3 +99,15 @@ def test_it_shows_the_spend_of_whoever_keeps_the_books() -> None:
     assert spend_nano(["a"]) is None
     provide_spend(lambda ids: dict.fromkeys(ids, 7))
     assert spend_nano(["a"]) == {"a": 7}
+
+
+def test_it_tells_the_providers_of_keys(make: Callable[..., Key], setting_id: str, other_setting_id: str) -> None:
+    azure = create_setting(provider="azure", setting={"apikey": "az", "resourceName": "acme"})
+    one = make(name="one", setting_ids=[setting_id, other_setting_id])
+    both = make(name="both", setting_ids=[azure.pk, setting_id])
+    assert providers_of_keys([one.id, str(both.id), uuid4(), "no-uuid"]) == {
+        str(one.id): {"openai"},
+        str(both.id): {"openai", "azure"},
+    }
+    one.setting_links.all().delete()
+    assert providers_of_keys([one.id]) == {str(one.id): frozenset()}
