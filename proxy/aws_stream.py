@@ -75,5 +75,6 @@ class FrameRelay(StreamRelay):
         return len(event)
 
     def _is_last(self, content: bytes, payload: Mapping[str, Any] | None) -> bool:
-        del content
-        return payload is not None and not self._dialect.last_members.isdisjoint(payload)
+        if payload is not None and not self._dialect.last_members.isdisjoint(payload):
+            return True
+        return super()._is_last(content, payload)

@@ -1,4 +1,4 @@
-"""Renders problems as the client's SDK expects them. Sources: OpenAI and Anthropic API references, error objects."""
+"""Renders problems as the client's SDK expects them. Sources: OpenAI, Anthropic and Bedrock API references, errors."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -38,6 +38,24 @@ _ANTHROPIC_TYPES = {
     504: "timeout_error",
     529: "overloaded_error",
 }
+# The names of Amazon's exceptions decide what its SDKs raise, and whether they try again.
+_AWS_EXCEPTIONS = {
+    400: "ValidationException",
+    401: "AccessDeniedException",
+    402: "ServiceQuotaExceededException",
+    403: "AccessDeniedException",
+    404: "ResourceNotFoundException",
+    405: "ValidationException",
+    408: "ModelTimeoutException",
+    409: "ConflictException",
+    413: "ValidationException",
+    415: "ValidationException",
+    422: "ValidationException",
+    429: "ThrottlingException",
+    501: "ValidationException",
+    503: "ServiceUnavailableException",
+    504: "ModelTimeoutException",
+}
 # An SDK that waits longer than this for its own retry only looks hung.
 LONGEST_RETRY_S = 60
 
@@ -71,6 +89,15 @@ def anthropic_body(problem: Problem, request_id: str = "") -> bytes:
     return orjson.dumps({"type": "error", "error": error, "request_id": request_id or None})
 
 
+def bedrock_body(problem: Problem, request_id: str = "") -> bytes:
+    """{"message"} with the problem's code; the exception's name and the request's id are in headers."""
+    del request_id
+    error: dict[str, Any] = {"message": problem.detail, "code": problem.code}
+    if problem.extra:
+        error["metadata"] = problem.extra
+    return orjson.dumps(error)
+
+
 def problem_headers(
     problem: Problem, dialect: ErrorDialect = "openai", request_id: str = ""
 ) -> list[tuple[bytes, bytes]]:
@@ -84,7 +111,14 @@ def problem_headers(
         headers.append((b"www-authenticate", b"Bearer"))
     if dialect == "anthropic" and request_id:
         headers.append((b"request-id", request_id.encode()))
+    if dialect == "bedrock":
+        name = _AWS_EXCEPTIONS.get(problem.status, "InternalServerException")
+        headers += [(b"x-amzn-errortype", name.encode()), (b"x-amzn-requestid", request_id.encode())]
     return headers
 
 
-_BODIES: Mapping[ErrorDialect, Callable[[Problem, str], bytes]] = {"openai": openai_body, "anthropic": anthropic_body}
+_BODIES: Mapping[ErrorDialect, Callable[[Problem, str], bytes]] = {
+    "openai": openai_body,
+    "anthropic": anthropic_body,
+    "bedrock": bedrock_body,
+}

@@ -24,7 +24,8 @@ _REQUEST_DROPPED = (
         "accept-encoding",
     }
 )  # fmt: skip
-_REQUEST_PREFIXES_DROPPED = ("x-forwarded-", "x-gateway-")
+# Amazon's are a signature's: made with the key of the gateway, and for a request to it.
+_REQUEST_PREFIXES_DROPPED = ("x-forwarded-", "x-gateway-", "x-amz-", "amz-sdk-")
 _ANSWER_DROPPED = {name.encode() for name in _HOP_BY_HOP} | {
     b"set-cookie", b"content-length", b"openai-organization", b"openai-project", b"server", b"date",
     b"anthropic-organization-id", b"anthropic-workspace-id",
@@ -32,7 +33,14 @@ _ANSWER_DROPPED = {name.encode() for name in _HOP_BY_HOP} | {
     b"access-control-allow-origin", b"access-control-expose-headers", b"access-control-allow-credentials",
 }  # fmt: skip
 _ANSWER_RENAMED = {b"x-request-id": b"x-upstream-request-id"}
-_ANSWER_READ = {b"content-type", b"content-length", b"content-encoding", b"x-request-id", b"request-id"}
+_ANSWER_READ = {
+    b"content-type",
+    b"content-length",
+    b"content-encoding",
+    b"x-request-id",
+    b"request-id",
+    b"x-amzn-requestid",
+}
 # The account's own limits: told apart from the key's, which have the plain names.
 _RATELIMITS = {b"x-ratelimit-": b"x-upstream-ratelimit-", b"anthropic-ratelimit-": b"x-upstream-ratelimit-"}
 

@@ -7,22 +7,24 @@ from functools import lru_cache
 from typing import Any
 
 from gateway_project.shared import clock
-from providers.adapters.base import CutContext
+from providers.adapters.base import CutContext, StreamDecoder
 from providers.costs import upper_bound_nano
 from providers.records import TokenUsage
 from proxy import sse
 from proxy.flow import Answer, Body, Plan
 from proxy.generation import count_generated
+from proxy.headers import Header
 from proxy.relaying import RelayParts
 from proxy.reply import Reply
 from proxy.unpacking import unpacked
-from proxy.upstream import BROKEN
+from proxy.upstream import BROKEN, UpstreamBroken
 from proxy.visit import Visit
 
 _USAGE_OBJECT = re.compile(rb'"usage"\s*:\s*\{')
 _DATA, _DONE = b"data: ", b"[DONE]"
 _DONE_EVENT = _DATA + _DONE + b"\n\n"
 _ERROR, _USAGE, _TYPE = b'"error"', b'"usage"', b'"type"'
+_EVENTS_TYPE = (b"content-type", b"text/event-stream; charset=utf-8")
 _NULL_USAGE = b',"usage":null'
 _NULL_USAGE_END = _NULL_USAGE + b"}\n\n"
 # The same from servers that write JSON otherwise. Within a JSON string its quotes would be escaped.
@@ -40,12 +42,35 @@ LEASE_MARGIN_TOKENS = 320
 PREAMBLE_PIECES = 4
 
 
-def _reader(answer: Answer, packed: bool) -> Callable[[], Awaitable[bytes]]:
+def _reader(answer: Answer, packed: bool, decoder: StreamDecoder | None) -> Callable[[], Awaitable[bytes]]:
     """What gives the next piece, b"" at the end."""
-    if not packed:
-        return answer.reader()
-    pieces = unpacked(answer.chunks())
-    return lambda: anext(pieces, b"")
+    if packed:
+        pieces = unpacked(answer.chunks())
+        return lambda: anext(pieces, b"")
+    return _decoded(answer.reader(), decoder) if decoder is not None else answer.reader()
+
+
+def _changed(headers: list[Header], packed: bool, decoder: StreamDecoder | None) -> list[Header]:
+    """The headers of an answer that does not go out as it comes."""
+    if decoder is not None:
+        return [_EVENTS_TYPE if header[0] == b"content-type" else header for header in headers]
+    return [header for header in headers if not packed or header[0] != b"content-encoding"]
+
+
+def _decoded(read: Callable[[], Awaitable[bytes]], decoder: StreamDecoder) -> Callable[[], Awaitable[bytes]]:
+    """The same as server-sent events, for a provider that frames its stream in another way."""
+
+    async def next_events() -> bytes:
+        while chunk := await read():
+            try:
+                events = decoder.feed(chunk)
+            except ValueError as error:
+                raise UpstreamBroken("the stream's framing is broken") from error
+            if events:
+                return events
+        return b""
+
+    return next_events
 
 
 def _in_slices(read: Callable[[], Awaitable[bytes]]) -> Callable[[], Awaitable[bytes]]:
@@ -114,17 +139,18 @@ class StreamRelay:
         self._answer: Answer | None = None
         self._sent_end = False
 
-    async def run(self, answer: Answer, *, packed: bool = False) -> None:
-        """Relay to the end. packed: it comes compressed, and goes out plain, since events have to be read."""
+    async def run(self, answer: Answer, *, packed: bool = False, decoder: StreamDecoder | None = None) -> None:
+        """Relay to the end. packed: it comes compressed, and goes out plain, since events have to be read.
+
+        decoder: it comes in a framing of the provider's own, and goes out as server-sent events.
+        """
         passed_on = answer.head.to_client
-        if packed:
-            passed_on = [header for header in passed_on if header[0] != b"content-encoding"]
-        await self._reply.start(answer.status, passed_on)
+        await self._reply.start(answer.status, _changed(passed_on, packed, decoder) if packed or decoder else passed_on)
         if not packed:
             self._answer = answer
         splitter = sse.Splitter()
         try:
-            read = _reader(answer, packed)
+            read = _reader(answer, packed, decoder)
             if await self._pass_all(_in_slices(read) if self._grows else read, splitter):
                 await self._cut(answer)
                 return

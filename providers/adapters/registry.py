@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from providers.adapters.anthropic import AnthropicAdapter
 from providers.adapters.azure import AzureAdapter
 from providers.adapters.base import Adapter
+from providers.adapters.bedrock import BedrockAdapter
+from providers.adapters.bedrock_anthropic import BedrockAnthropicAdapter
 from providers.adapters.compatible import CompatibleAdapter
 from providers.adapters.openai import OpenAIAdapter
 from providers.adapters.vllm import VLLMAdapter
@@ -15,6 +17,8 @@ _OWN: tuple[Adapter, ...] = (
     OpenAIAdapter(),
     AnthropicAdapter(),
     AzureAdapter(),
+    BedrockAnthropicAdapter(),
+    BedrockAdapter(),
     VLLMAdapter(),
 )
 

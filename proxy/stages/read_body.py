@@ -17,7 +17,10 @@ _READ_MEMBERS = member_names(
      "max_output_tokens", "messages", "input", "tools", "previous_response_id", "conversation", "prompt",
      "web_search_options", "size", "quality", "service_tier", "instructions",
      "max_tokens_to_sample", "system", "metadata", "speed", "fallbacks", "container", "context_management",
-     "compaction", "mcp_servers", "thread", "requests")
+     "compaction", "mcp_servers", "thread", "requests",
+     "max_gen_len", "maxTokens", "max_new_tokens", "inferenceConfig", "textGenerationConfig", "serviceTier",
+     "additionalModelRequestFields", "numResults", "num_generations", "toolConfig", "imageGenerationConfig",
+     "anthropic_version", "anthropic_beta")
 )  # fmt: skip
 _NO_BODY = Body(b"", BodyFacts())
 _BAD_TYPE = "bad_content_type"

@@ -74,7 +74,7 @@ async def _relay_whole(visit: Visit, content: bytes, answer: Answer, reply: Repl
     if visit.meter.response_body is not None:
         visit.meter.response_body += (readable or b"")[: parts.logged_bytes]
     status, headers = answer.status, answer.head.to_client
-    if status >= 400 and visit.call is not None:
+    if status >= 400 and visit.call is not None and not answer.head.encoding:
         status, headers, content = visit.call.adapter.error_answer(ErrorAnswer(status, headers, content))
         visit.meter.status = status
     visit.meter.upstream_ended = clock.perf()
