@@ -13,6 +13,8 @@ from gateway_project.shared.redis_counters import RedisCounters
 from keys.peppers import current_peppers
 from proxy.access_log import AccessLog
 from proxy.application import Surroundings, build_proxy
+from proxy.cache_store import AnswerStore
+from proxy.cache_store_redis import RedisAnswers
 from proxy.config import ProxyConfig
 from proxy.refresh import DatabaseDoors
 
@@ -28,7 +30,7 @@ def build_admin_listener(too_large: bytes) -> Listener:
 
 def build_proxy_listener() -> Listener:
     """The proxy, with the doors to the database that only this module gives it."""
-    surroundings = Surroundings(DatabaseDoors(settings.SPOOL_DIR), counters(), _access_log())
+    surroundings = Surroundings(DatabaseDoors(settings.SPOOL_DIR), counters(), _access_log(), _answers())
     proxy = build_proxy(proxy_config(), surroundings)
     return Listener(ProtocolTypeRouter({"http": proxy, "websocket": deny_websocket}), proxy)
 
@@ -50,6 +52,8 @@ def proxy_config() -> ProxyConfig:
         lease_s=settings.RESERVATION_LEASE_S,
         spool_fsync=settings.SPOOL_FSYNC,
         access_log=settings.ACCESS_LOG,
+        cache_max_bytes=settings.CACHE_MAX_BYTES,
+        cache_max_answer_bytes=settings.CACHE_MAX_ANSWER_BYTES,
     )
 
 
@@ -63,6 +67,13 @@ def counters() -> CounterStore:
         write_timeout_s=settings.REDIS_WRITE_TIMEOUT_S,
         regroup_s=_REGROUP_S,
     )
+
+
+def _answers() -> AnswerStore | None:
+    """In Redis when there is one, tagged with the installation's own secret; None: in the proxy's memory."""
+    if not settings.REDIS_URLS:
+        return None
+    return RedisAnswers(current_peppers()[0].value, settings.CACHE_REDIS_MAX_BYTES)
 
 
 def _access_log() -> AccessLog:

@@ -58,6 +58,22 @@ CACHES = {
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
+# What routes have answered: the proxy keeps it in its own memory when there is no Redis.
+CACHE_MAX_BYTES = ENV.integer("CACHE_MAX_BYTES", 64 * 1024 * 1024)
+CACHE_MAX_ANSWER_BYTES = ENV.integer("CACHE_MAX_ANSWER_BYTES", 1024 * 1024)
+CACHE_REDIS_MAX_BYTES = ENV.integer("CACHE_REDIS_MAX_BYTES", 1024 * 1024 * 1024, minimum=1024 * 1024)
+if REDIS_URL:
+    CACHES["answers"] = {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "gatehouse:answers",
+        "OPTIONS": {
+            "CONNECTION_FACTORY": "gateway_project.answer_cache.OwnConnections",
+            "SERIALIZER": "gateway_project.answer_cache.AsBytes",
+            "SOCKET_CONNECT_TIMEOUT": min(REDIS_WRITE_TIMEOUT_S, 0.25),
+            "SOCKET_TIMEOUT": min(REDIS_READ_TIMEOUT_S, 0.25),
+        },
+    }
 
 # Secrets: the environment's, else var/secrets.env, which an embedded installation writes itself
 _kept = read_env_file(VAR_DIR / FILE_NAME) if ON_POSTGRESQL else read_or_create_secrets(VAR_DIR)

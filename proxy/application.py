@@ -13,6 +13,8 @@ from providers import tokens
 from providers.adapters.registry import ADAPTERS
 from proxy.access_log import AccessLog
 from proxy.breaker import Breakers
+from proxy.cache import AnswerCache
+from proxy.cache_store import AnswerStore, MemoryAnswers
 from proxy.calls import CallFinder
 from proxy.config import ProxyConfig
 from proxy.doors import Doors
@@ -41,11 +43,15 @@ logger = structlog.get_logger("proxy")
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the proxy cannot make itself: doors to the database, the counters, where access lines go."""
+    """What the proxy cannot make itself: doors to the database, the counters, where access lines go.
+
+    answers: where what routes answer is kept; None: in memory.
+    """
 
     doors: Doors
     counters: CounterStore
     access_log: AccessLog
+    answers: AnswerStore | None = None
 
 
 class Proxy:
@@ -71,6 +77,8 @@ class Proxy:
         steps = Steps(ADAPTERS, self._chooser)
         tools = (self._upstream, self._chooser)
         self._routes = RouteRunner(steps, tools, self._ledger, breakers=self._breakers)
+        store = surroundings.answers or MemoryAnswers(config.cache_max_bytes)
+        self._answers = AnswerCache(store, max_answer_bytes=config.cache_max_answer_bytes)
         self._tasks: list[asyncio.Task[None]] = []
         self._requests = 0
         self._stopping = False
@@ -82,6 +90,7 @@ class Proxy:
             upstream=self._upstream,
             chooser=self._chooser,
             routes=self._routes,
+            answers=self._answers,
             settler=self._settler,
             access_log=surroundings.access_log,
             sweeper=self._sweeper,
@@ -136,6 +145,7 @@ class Proxy:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._settler.drain()
         await self._upstream.close()
+        await self._answers.close()
         await self._counters.close()
         self._access_log.flush()
         self._spool.close()

@@ -32,3 +32,5 @@ class ProxyConfig:
     default_max_output_tokens: int = 4096
     spool_fsync: bool = False
     access_log: bool = True
+    cache_max_bytes: int = 64 * 1024 * 1024
+    cache_max_answer_bytes: int = 1024 * 1024

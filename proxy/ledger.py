@@ -30,6 +30,7 @@ _REBUILDS_TRIED = 5
 _RETRY_EVERY_S = 0.5
 _DOUBT_EVERY_S = 10.0
 _DOUBTED_KEPT = 100_000
+_NO_MAXIMUM = 1 << 62
 
 
 class LimitReached(Exception):
@@ -61,6 +62,11 @@ def _unavailable(what: str, trouble: str, code: str) -> Unavailable:
     return Unavailable(f"The {what} of this key {trouble}. Try again shortly.", code=code, retry_after_s=1)
 
 
+def _unbounded(limit: Limit) -> Limit:
+    """Counted like the limit, and always passed: counters are kept only while every admission names them."""
+    return limit._replace(maximum=_NO_MAXIMUM)
+
+
 class Ledger:
     """Admits and settles the requests of keys. Unsettled leases are renewed; failed settles are tried again."""
 
@@ -73,10 +79,15 @@ class Ledger:
         self._rebuilding: dict[str, asyncio.Lock] = {}
         self._doubted: dict[str, float] = {}
 
-    async def reserve(self, key: KeyRecord, request_id: str, *, cost_nano: int, at: int) -> Reservation:
-        """Take a request and its estimated cost under all limits. Raises LimitReached or Unavailable."""
+    async def reserve(self, key: KeyRecord, request_id: str, *, cost_nano: int | None, at: int) -> Reservation:
+        """Take a request and its estimated cost under all limits. Raises LimitReached or Unavailable.
+
+        cost_nano None: it costs nothing, and passes however much of a limit on cost is spent.
+        """
         charges = _charges(charges_for(key, at))
-        limits = limits_for(key, cost_nano=cost_nano, at=at)
+        limits = limits_for(key, cost_nano=cost_nano or 0, at=at)
+        if cost_nano is None:
+            limits = tuple(_unbounded(limit) if limit.counter.kind == "cost" else limit for limit in limits)
         subject = f"key:{key.id}"
         if not limits:
             return Reservation(request_id, subject, (), charges)

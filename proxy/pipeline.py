@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from gateway_project.shared import clock
 from gateway_project.shared.problems import BadRequest, InternalError, Problem
 from proxy.access_log import AccessLog
+from proxy.cache import AnswerCache
+from proxy.cache_hits import answer_hit
+from proxy.cache_keeping import Keeper
 from proxy.config import ProxyConfig
 from proxy.content import ClientGone, ReadContent
 from proxy.flow import Answer, Call, IncomingRequest
@@ -16,11 +19,12 @@ from proxy.ratelimit_headers import ratelimit_headers
 from proxy.relaying import RelayParts
 from proxy.reply import Reply
 from proxy.route_runner import SLACK_S, RouteRun, RouteRunner
-from proxy.snapshot import SnapshotHolder
+from proxy.route_steps import check_access
+from proxy.snapshot import Snapshot, SnapshotHolder
 from proxy.stages.authenticate import authenticate, check_usable
 from proxy.stages.authorize import authorize
 from proxy.stages.forward import forward, problem_of
-from proxy.stages.plan import SettingChooser
+from proxy.stages.plan import SettingChooser, asked_timeout_s
 from proxy.stages.read_body import read_body
 from proxy.stages.relay import relay
 from proxy.stages.reserve import check_metered, reserve
@@ -43,6 +47,7 @@ class Parts:
     upstream: Upstream
     chooser: SettingChooser
     routes: RouteRunner
+    answers: AnswerCache
     settler: Settler
     access_log: AccessLog
     sweeper: Sweeper
@@ -88,7 +93,7 @@ class Pipeline:
         authorize(request, key)
         body = visit.body = read_body(request, call, await self._content(visit, read))
         if call.route is not None:
-            await self._serve_route(parts.routes.begin(visit, body, snapshot, reply), read)
+            await self._serve_route(visit, snapshot, read, reply)
             return
         plan = visit.plan = parts.chooser.plan(request, key, call, body, snapshot)
         check_metered(key, call, body, plan)
@@ -96,10 +101,36 @@ class Pipeline:
         parts.sweeper.expect_answer(visit.watch, read.receive, plan.timeout_s)
         reply.add_headers(ratelimit_headers(reservation, request.arrived_at))
         asking = forward(visit, plan, body, (parts.upstream, parts.chooser))
-        await self._exchange(visit, asking, reply)
+        await self._exchange(visit, asking, reply, self._relay_parts)
 
-    async def _serve_route(self, run: RouteRun, read: ReadContent) -> None:
-        """The same for a route, whose attempts after the first are planned and reserved on the way."""
+    async def _serve_route(self, visit: Visit, snapshot: Snapshot, read: ReadContent, reply: Reply) -> None:
+        """The same for a route: from what it keeps, where it keeps answers, or by running it."""
+        parts, call, body = self._parts, visit.call, visit.body
+        if call is None or call.route is None or body is None:
+            raise ValueError("the visit is of no route")
+        if call.route.cache is None:
+            await self._run_route(parts.routes.begin(visit, body, snapshot, reply), read, None)
+            return
+        check_access(visit.key, call.route)
+        timeout_s = min(asked_timeout_s(visit.request, call.route.deadline_s), call.route.deadline_s)
+        parts.sweeper.expect_answer(visit.watch, read.receive, timeout_s)
+        deadline = visit.watch.deadline
+
+        async def ask(keeper: Keeper | None) -> None:
+            run = parts.routes.begin(visit, body, snapshot, reply)
+            run.deadline = min(run.deadline, deadline)  # it may have waited for somebody else's answer
+            await self._run_route(run, read, keeper)
+
+        wanted = parts.answers.wanted(visit, snapshot)
+        try:
+            await parts.answers.serve(wanted, reply, ask, lambda hit: answer_hit(visit, hit, reply, self._relay_parts))
+        except asyncio.CancelledError:
+            if visit.meter.recorded or not visit.watch.timed_out():
+                raise
+            raise self._failed(visit, UpstreamTimeout("no complete answer in time"), reply) from None
+
+    async def _run_route(self, run: RouteRun, read: ReadContent, keeper: Keeper | None) -> None:
+        """Ask a route's steps; attempts after the first are planned and reserved on the way. keeper: of the answer."""
         parts, visit = self._parts, run.visit
         if visit.plan is None:
             raise ValueError("a route begins with the plan of its first attempt")
@@ -107,7 +138,11 @@ class Pipeline:
         run.held_nano = visit.plan.estimate_nano
         parts.sweeper.expect_answer(visit.watch, read.receive, run.timeout_s + SLACK_S)
         run.reply.add_headers(ratelimit_headers(reservation, visit.request.arrived_at))
-        await self._exchange(visit, parts.routes.ask(run), run.reply)
+        if keeper is None:
+            await self._exchange(visit, parts.routes.ask(run), run.reply, self._relay_parts)
+        else:
+            asking = keeper.asked(parts.routes.ask(run))
+            await self._exchange(visit, asking, run.reply, keeper.relay_parts(self._relay_parts))
 
     async def _content(self, visit: Visit, read: ReadContent) -> bytes:
         try:
@@ -121,12 +156,12 @@ class Pipeline:
             visit.watch.reason = ""
             raise BadRequest("The body came too slowly.", code="body_timeout") from None
 
-    async def _exchange(self, visit: Visit, asking: Awaitable[Answer], reply: Reply) -> None:
+    async def _exchange(self, visit: Visit, asking: Awaitable[Answer], reply: Reply, relaying: RelayParts) -> None:
         """Ask the provider and relay its answer. Raises Problem when there is none, and nothing was sent yet."""
         answer = None
         try:
             answer = await asking
-            await relay(visit, answer, reply, self._relay_parts)
+            await relay(visit, answer, reply, relaying)
         except UpstreamError as error:
             raise self._failed(visit, error, reply) from error
         except asyncio.CancelledError:

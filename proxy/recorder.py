@@ -106,7 +106,7 @@ def _asked(visit: Visit) -> dict[str, Any]:
     members: dict[str, Any] = {}
     if visit.call is not None:
         members["operation"] = visit.call.operation.name
-        members["provider"] = visit.call.adapter.provider
+        members["provider"] = "cached" if visit.meter.usage_source == "cache" else visit.call.adapter.provider
         if visit.call.route is not None:
             members["route_id"] = visit.call.route.id
     if visit.body is not None:

@@ -39,6 +39,14 @@ async def reserve(request: IncomingRequest, key: KeyRecord, plan: Plan, ledger: 
         raise refusal(reached.refused, at=clock.now()) from reached
 
 
+async def reserve_free(request: IncomingRequest, key: KeyRecord, ledger: Ledger) -> Reservation:
+    """Take a request that costs nothing. Raises RateLimitReached or Unavailable."""
+    try:
+        return await ledger.reserve(key, request.id, cost_nano=None, at=request.arrived_at)
+    except LimitReached as reached:
+        raise refusal(reached.refused, at=clock.now()) from reached
+
+
 def refusal(refused: Refused, *, at: int) -> Problem:
     """What a limit without room means to the client: wait (429), or do not come back (402)."""
     limit = refused.limit
