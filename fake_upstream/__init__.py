@@ -2,9 +2,10 @@
 
 Run it with `python -m fake_upstream --port 8003`. Every endpoint answers under `/v1`, without a version, and under any
 prefix that ends in `/v1`. Under `/openai` it plays Azure OpenAI: deployments, `api-key` or an Entra token (`eyJ…`), the
-content filter. A path nobody knows is echoed: method, path and query come back as JSON. The model
-`does-not-exist` is a 404. Token counts are deterministic: a whitespace-separated word is one token (never more than
-a real tokenizer counts), a chat message adds 4 and a chat request 3; each content chunk of a stream is one token.
+content filter. To who names an `anthropic-version` it plays Anthropic. A path nobody knows is echoed: method, path and
+query come back as JSON. The model `does-not-exist` is a 404. Token counts are deterministic: a whitespace-separated
+word is one token (never more than a real tokenizer counts), a chat message adds 4 and a chat request 3; each content
+chunk of a stream is one token.
 
 Directives change how one request is answered. They are written `name` or `name=number`, several joined by commas, and
 given, strongest first,
@@ -43,6 +44,8 @@ What the answer says:
     tokens=N                 the answer has N tokens
     reasoning=N              N of the output tokens are reasoning tokens, beside the text
     cached=N                 N of the input tokens came from the provider's cache
+    cache-write=N            N tokens were written to Anthropic's cache for 5 minutes
+    cache-write-1h=N         N tokens were written to Anthropic's cache for an hour
     echo                     the answer repeats the last message
     snapshot                 names the dated snapshot of the model (`gpt-4o-mini-2024-07-18`)
 

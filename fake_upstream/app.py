@@ -4,7 +4,7 @@ import re
 
 import orjson
 
-from fake_upstream import azure, errors, faults
+from fake_upstream import anthropic, azure, errors, faults
 from fake_upstream.call import Call, Options, State
 from fake_upstream.control import PREFIX, Control
 from fake_upstream.directives import Directives, parse, split_model
@@ -47,7 +47,11 @@ class FakeUpstream:
         on_azure = azure.is_azure(call.request)
         required = self._state.options.require_key
         if required and (given := (azure.key_of if on_azure else _key_of)(call.request)) != required:
-            return errors.unauthorized(given)
+            refused = errors.unauthorized(given)
+            return anthropic.spoken(refused) if anthropic.is_anthropic(call.request) else refused
+        if anthropic.is_anthropic(call.request):
+            refused = faults.refusal(call) or _model_problem(call)
+            return anthropic.spoken(refused or anthropic.answer(call) or answer(call))
         if not on_azure:
             return faults.refusal(call) or _model_problem(call) or answer(call)
         refused = azure.problem(call) or faults.refusal(call) or _model_problem(call)

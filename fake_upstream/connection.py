@@ -284,5 +284,7 @@ def head_of(answer: Reply | Stream, request: Request) -> bytes:
         lines.append("x-ratelimit-remaining-requests: 9999\r\n")
     size = "transfer-encoding: chunked" if isinstance(answer, Stream) else f"content-length: {len(answer.body)}"
     close = "" if request.keep_alive else "connection: close\r\n"
-    lines.append(f"content-type: {answer.content_type}\r\nx-request-id: {new_id('req_')}\r\n{size}\r\n{close}")
+    if "request-id" not in answer.headers:
+        lines.append(f"x-request-id: {new_id('req_')}\r\n")
+    lines.append(f"content-type: {answer.content_type}\r\n{size}\r\n{close}")
     return "".join(lines).encode("latin-1") + _FIXED_HEADERS + b"\r\n"

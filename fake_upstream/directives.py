@@ -27,6 +27,8 @@ DEFAULTS: dict[str, int | None] = {
     "tokens": 16,
     "reasoning": 8,
     "cached": 8,
+    "cache-write": 8,
+    "cache-write-1h": 8,
     "echo": None,
     "snapshot": None,
 }

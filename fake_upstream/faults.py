@@ -4,7 +4,7 @@ import gzip
 import zlib
 from collections.abc import Iterator
 
-from fake_upstream import errors
+from fake_upstream import anthropic, errors
 from fake_upstream.call import Call
 from fake_upstream.endpoints.answers import event
 from fake_upstream.messages import Answer, Chunk, Delivery, Reply, Stream
@@ -68,31 +68,43 @@ def spoil(call: Call, answer: Answer) -> Answer:
 def _spoil_stream(call: Call, answer: Stream) -> Stream:
     wanted = call.directives
     if "error-event" in wanted:
-        answer.chunks = _then_error(answer.chunks, wanted["error-event"] or 0)
+        answer.chunks = _then(answer.chunks, wanted["error-event"] or 0, _error_event(call))
     if "malformed" in wanted:
-        answer.chunks = _with_broken_event(answer.chunks, wanted["malformed"] or 0)
+        answer.chunks = _with_broken_event(answer.chunks, wanted["malformed"] or 0, _broken_event(call))
     if "gzip" in wanted:
         answer.chunks = _compressed(answer.chunks)
         answer.headers["content-encoding"] = "gzip"
     return answer
 
 
-def _then_error(chunks: Iterator[Chunk], after: int) -> Iterator[Chunk]:
+def _error_event(call: Call) -> Chunk:
+    if anthropic.is_anthropic(call.request):
+        return anthropic.error_event()
+    message = "The server had an error while processing your request. Sorry about that!"
+    return event({"error": {"message": message, "type": "server_error", "param": None, "code": None}})
+
+
+def _broken_event(call: Call) -> Chunk:
+    if anthropic.is_anthropic(call.request):
+        return anthropic.broken_event()
+    return b'data: {"id":"chatcmpl-broken","object":"chat.comp\n\n', False
+
+
+def _then(chunks: Iterator[Chunk], after: int, last: Chunk) -> Iterator[Chunk]:
     count = 0
     for data, is_content in chunks:
         if is_content and count >= after:
             break
         count += is_content
         yield data, is_content
-    message = "The server had an error while processing your request. Sorry about that!"
-    yield event({"error": {"message": message, "type": "server_error", "param": None, "code": None}})
+    yield last
 
 
-def _with_broken_event(chunks: Iterator[Chunk], after: int) -> Iterator[Chunk]:
+def _with_broken_event(chunks: Iterator[Chunk], after: int, broken: Chunk) -> Iterator[Chunk]:
     count = 0
     for data, is_content in chunks:
         if is_content and count == after:
-            yield b'data: {"id":"chatcmpl-broken","object":"chat.comp\n\n', False
+            yield broken
         count += is_content
         yield data, is_content
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from anthropic import Anthropic
 from openai import OpenAI
 
 from tests.upstream import Upstream, upstream_in_thread
@@ -30,3 +31,10 @@ def sdk(running: Upstream) -> Iterator[OpenAI]:
 def client(sdk: OpenAI, upstream: Upstream) -> OpenAI:
     """The SDK against a provider that remembers nothing."""
     return sdk
+
+
+@pytest.fixture
+def claude(upstream: Upstream) -> Iterator[Anthropic]:
+    """Anthropic's official SDK, likewise."""
+    with Anthropic(api_key="sk-any", base_url=upstream.url, max_retries=0) as client:
+        yield client
