@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 
 Header = tuple[bytes, bytes]
+EXPOSED = (
+    b"x-request-id, retry-after, x-gateway-error, x-gateway-attempts, x-gateway-provider, x-gateway-model, "
+    b"x-gateway-cache"
+)
 
 
 def answer_headers(origin: bytes, allowed: frozenset[str]) -> list[Header]:
@@ -11,7 +15,7 @@ def answer_headers(origin: bytes, allowed: frozenset[str]) -> list[Header]:
         return []
     return [
         (b"access-control-allow-origin", origin),
-        (b"access-control-expose-headers", b"x-request-id, retry-after, x-gateway-error"),
+        (b"access-control-expose-headers", EXPOSED),
         (b"vary", b"origin"),
     ]
 

@@ -84,7 +84,8 @@ class Body(msgspec.Struct, frozen=True):
 class Plan(msgspec.Struct, frozen=True):
     """The attempt to make and what it may cost. price: None when unpriced or free of charge.
 
-    price_by_answer: finds the price of the model an answer names, where that one decides.
+    price_by_answer: finds the price of the model an answer names, where that one decides. connect_s: how long
+    connecting may take, None for as long as always.
     """
 
     setting: ProviderRecord
@@ -95,6 +96,7 @@ class Plan(msgspec.Struct, frozen=True):
     reserved_output_tokens: int = 0
     usage_forced: bool = False
     price_by_answer: Callable[[str], PriceRecord | None] | None = None
+    connect_s: float | None = None
 
 
 class Reservation(msgspec.Struct, frozen=True):
@@ -129,7 +131,8 @@ class Meter(msgspec.Struct):
     """The one mutable thing: what a request has done so far, filled by forward and relay, read by settle.
 
     tried: a route's attempts that have ended; trying_since: when the running one began (clock.perf()). Everything
-    else is of the running attempt only. begun: what a stream has told of its usage that still grows.
+    else is of the running attempt only. begun: what a stream has told of its usage that still grows. generated: events
+    of a stream, answered: text of a whole answer; their tokens are counted when nobody tells them.
     """
 
     attempts: int = 0
@@ -142,6 +145,7 @@ class Meter(msgspec.Struct):
     usage_source: str = "none"
     response_model: str = ""
     generated: list[bytes] = []
+    answered: str = ""
     counted_output_tokens: int = 0
     uncountable: bool = False
     first_chunk: float | None = None

@@ -29,7 +29,7 @@ _REQUEST_PREFIXES_DROPPED = ("x-forwarded-", "x-gateway-", "x-amz-", "amz-sdk-")
 _ANSWER_DROPPED = {name.encode() for name in _HOP_BY_HOP} | {
     b"set-cookie", b"content-length", b"openai-organization", b"openai-project", b"server", b"date",
     b"anthropic-organization-id", b"anthropic-workspace-id",
-    b"strict-transport-security", b"alt-svc", b"x-should-retry", b"x-gateway-error",
+    b"strict-transport-security", b"alt-svc", b"x-should-retry",
     b"access-control-allow-origin", b"access-control-expose-headers", b"access-control-allow-credentials",
 }  # fmt: skip
 _ANSWER_RENAMED = {b"x-request-id": b"x-upstream-request-id"}
@@ -64,7 +64,7 @@ def _answer_name(raw_name: bytes) -> tuple[bytes, bytes]:
     """(the name under which an answer's header goes to the client or b"", what it means to the gateway or b"")."""
     name = raw_name.lower()
     meaning = name if name in _ANSWER_READ else b""
-    if name in _ANSWER_DROPPED:
+    if name in _ANSWER_DROPPED or name.startswith(b"x-gateway-"):
         return b"", meaning
     for prefix, renamed in _RATELIMITS.items():
         if name.startswith(prefix):

@@ -9,6 +9,8 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+import msgspec
+
 from gateway_project.shared import clock
 from gateway_project.shared.problems import Problem, Unavailable, UpstreamFailed, UpstreamTimedOut
 from providers.costs import cost_nano
@@ -32,6 +34,8 @@ from routes.records import RouteRecord, RouteStepRecord
 
 # The deadline's own timer comes first; the sweeper is behind it for what may hang elsewhere.
 SLACK_S = 1.0
+# Of an attempt's time: who cannot connect for so long was sent nothing, and is charged nothing.
+CONNECT_SHARE = 0.9
 
 
 @dataclass(slots=True)
@@ -164,12 +168,13 @@ class RouteRunner:
             if not await self._admit(run, plan):
                 run.is_over = True
                 return _Failure(is_retried=False)
-            within_s = min(step.timeout_s, run.left_s)
+            within_s, began = min(step.timeout_s, run.left_s), time.monotonic()
+            run.visit.plan = msgspec.structs.replace(plan, timeout_s=within_s, connect_s=within_s * CONNECT_SHARE)
             try:
-                answer = await self._send(run, plan, within_s)
+                answer = await self._send(run, run.visit.plan, within_s)
             except UpstreamError as error:
                 # A client that gives little time says nothing about the provider.
-                hurried = isinstance(error, UpstreamTimeout) and within_s < step.timeout_s
+                hurried = within_s < step.timeout_s and time.monotonic() - began >= within_s * CONNECT_SHARE
                 verdict = None if hurried else False
                 await self._note_failure(run, error)
                 return _Failure(is_retried=True)

@@ -151,8 +151,8 @@ class Upstream:
         if self._session is not None:
             await self._session.close()
 
-    async def send(self, request: UpstreamRequest) -> UpstreamAnswer:
-        """The head of the answer. Raises UpstreamError."""
+    async def send(self, request: UpstreamRequest, connect_s: float | None = None) -> UpstreamAnswer:
+        """The head of the answer. connect_s: the most that connecting may take, if less. Raises UpstreamError."""
         if self._session is None:
             raise RuntimeError("Upstream.start() was not called")
         try:
@@ -163,11 +163,15 @@ class Upstream:
                 data=request.body or None,
                 headers=request.headers,
                 allow_redirects=False,
-                timeout=self._timeout,
+                timeout=self._timeout if connect_s is None else self._connecting_within(connect_s),
             )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _translated(error) from error
         return UpstreamAnswer(response)
+
+    def _connecting_within(self, connect_s: float) -> aiohttp.ClientTimeout:
+        within_s = min(connect_s, self._timeout.sock_connect or connect_s)
+        return aiohttp.ClientTimeout(total=None, connect=within_s, sock_connect=within_s)
 
     async def answers(self, url: str) -> bool:
         """Whether a GET is answered, with anything but a server's error, within a few seconds."""

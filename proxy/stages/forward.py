@@ -49,7 +49,7 @@ async def _send(plan: Plan, meter: Meter, upstream: Upstream) -> UpstreamAnswer:
     meter.sent = True
     meter.upstream_started = clock.perf()
     try:
-        answer = await upstream.send(plan.request)
+        answer = await upstream.send(plan.request, plan.connect_s)
     except ConnectFailed:
         meter.sent = False
         raise
