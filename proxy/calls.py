@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from gateway_project.shared.problems import NotFound
 from providers.adapters.base import Adapter
+from providers.adapters.custom import PREFIX, CustomAdapter
 from proxy import paths
 from proxy.flow import Call, IncomingRequest
 from proxy.snapshot import Snapshot, SnapshotHolder
@@ -52,10 +53,27 @@ class CallFinder:
                 paths.check_path(path)
                 tail = path[len(prefix) :]
                 return Call(adapter, adapter.operation(request.method, tail), tail)
+        if path.startswith(PREFIX):
+            return self._custom(request, snapshot)
         for prefix in ROUTE_PREFIXES:
             if path.startswith(prefix):
                 return self._route(request, path[len(prefix) - 1 :], snapshot)
         raise NotFound(f"{path} is no path of this gateway.", code="path_not_found")
+
+    def _custom(self, request: IncomingRequest, snapshot: Snapshot) -> Call:
+        paths.check_path(request.path)
+        name, slash, rest = request.path[len(PREFIX) :].partition("/")
+        provider = snapshot.custom_providers.get(name)
+        if provider is None:
+            raise NotFound("There is no custom provider of this name.", code="custom_provider_not_found")
+        path = slash + rest
+        route = provider.routes.get(path)
+        if route is None or request.method not in route.methods:
+            raise NotFound(
+                f"The custom provider {name} has no path {path} for {request.method}.", code="custom_path_not_found"
+            )
+        adapter = CustomAdapter(provider, route)
+        return Call(adapter, adapter.operation(request.method, path), path)
 
     def _route(self, request: IncomingRequest, path: str, snapshot: Snapshot) -> Call:
         paths.check_path(request.path)

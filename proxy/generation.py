@@ -26,8 +26,15 @@ async def count_generated(adapter: Adapter, operation: Operation, chunks: list[b
     return await asyncio.to_thread(lambda: count_tokens(generated_text(adapter, operation, chunks), model))
 
 
+async def count_text(text: str, model: str) -> int:
+    """Tokens of a text; off the event loop."""
+    return await asyncio.to_thread(count_tokens, text, model) if text else 0
+
+
 async def count_input(body: Body, model: str) -> int:
     """Tokens of a request's text, tools and media; off the event loop."""
+    if body.facts.prompt is not None:
+        return await count_text(body.facts.prompt, model)
     document = body.document
     if document is None:
         return 0

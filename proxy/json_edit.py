@@ -33,6 +33,19 @@ def member_names(names: Iterable[str]) -> re.Pattern[bytes]:
     return re.compile(b'"(?:' + b"|".join(re.escape(name).encode() for name in names) + b')"')
 
 
+def duplicate_anywhere(content: bytes) -> str | None:
+    """The first member that occurs more than once in any object, however deep; or None. Raises RecursionError."""
+    found: list[str] = []
+
+    def look(pairs: list[tuple[str, Any]]) -> None:
+        if len(pairs) != len({name for name, _ in pairs}):
+            names = [name for name, _ in pairs]
+            found.append(next(name for at, name in enumerate(names) if name in names[:at]))
+
+    json.loads(content, object_pairs_hook=look, parse_int=len, parse_float=len)
+    return found[0] if found else None
+
+
 def _top_level_names(content: bytes) -> list[str]:
     pairs: Any = json.loads(
         content,

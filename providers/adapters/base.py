@@ -11,7 +11,8 @@ from providers.records import ProviderRecord, TokenUsage
 
 # free: costs nothing. estimated: an upper bound can be told before the call. unmetered: no bound can be told.
 Metering = Literal["free", "estimated", "unmetered"]
-BodyKind = Literal["json", "multipart", "any"]
+# strict_json: an object in which no member occurs twice, on whatever level. none: a body is refused.
+BodyKind = Literal["json", "strict_json", "multipart", "any", "none"]
 # How the gateway's own errors look to the clients of a provider.
 ErrorDialect = Literal["openai", "anthropic", "bedrock"]
 
@@ -38,6 +39,7 @@ class BodyFacts(msgspec.Struct, frozen=True):
     deferred: the answer comes later, to another call, which does not tell what it costs.
     hidden_input_tokens: at most so many that the provider adds to the body's own (for tools, images).
     other_models: further models that may serve a part of the request, for which no price is looked up.
+    prompt: the text to count as input where only the adapter can find it.
     """
 
     model: str = ""
@@ -56,6 +58,7 @@ class BodyFacts(msgspec.Struct, frozen=True):
     deferred: bool = False
     hidden_input_tokens: int = 0
     other_models: tuple[str, ...] = ()
+    prompt: str | None = None
 
 
 class UpstreamRequest(NamedTuple):
@@ -75,6 +78,7 @@ class StreamDialect:
     always_ends: without such an event an answer was cut short. forces_usage: usage in the stream
     has to be asked for with stream_options.include_usage. read_frame: what a frame says (None: nothing), for a stream
     that comes and goes in Amazon's framing; last_members: of what its frames say, those that only the last one has.
+    most_empty_events: so many events without text in a row end a stream whose events are watched; 0: never.
     """
 
     done: bytes = b"[DONE]"
@@ -83,6 +87,7 @@ class StreamDialect:
     forces_usage: bool = False
     read_frame: Callable[[Frame], Mapping[str, Any] | None] | None = None
     last_members: frozenset[str] = frozenset()
+    most_empty_events: int = 0
 
 
 class UsageReading(NamedTuple):
@@ -142,6 +147,8 @@ class Adapter(Protocol):
     prepares: bool
     # Prices follow the model an answer names, since what clients name may be called anything.
     answers_name_model: bool
+    # Streams are looked at event by event, since nothing but the adapter's own words is known of them.
+    watches_events: bool
 
     def prepare(self, setting: ProviderRecord, operation: Operation, request: UpstreamRequest) -> UpstreamRequest:
         """Last changes to a request: what the provider wants elsewhere, a signature. Called only if `prepares`."""
@@ -220,6 +227,7 @@ class PlainTransport:
     error_dialect: ErrorDialect = "openai"
     prepares = False
     answers_name_model = False
+    watches_events = False
 
     def prepare(self, setting: ProviderRecord, operation: Operation, request: UpstreamRequest) -> UpstreamRequest:
         del setting, operation

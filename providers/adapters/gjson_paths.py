@@ -242,12 +242,14 @@ def parse_path(text: str) -> GjsonPath:
 
 
 def texts_in(value: Any) -> Iterator[str]:
-    """The strings of a value: itself, or those in an array and the arrays in it."""
+    """The strings of a value: itself, or those in an array and the arrays in it; of a part its `text`."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
         for each in value:
             yield from texts_in(each)
+    elif isinstance(value, dict):
+        yield from texts_in(value.get("text"))
 
 
 def value_at(path: str, document: Mapping[str, Any] | Sequence[Any]) -> Any:

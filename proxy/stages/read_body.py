@@ -9,7 +9,7 @@ import orjson
 from gateway_project.shared.problems import BadRequest, Problem
 from providers.adapters.base import BodyFacts
 from proxy.flow import Body, Call, IncomingRequest
-from proxy.json_edit import has_duplicate, member_names
+from proxy.json_edit import duplicate_anywhere, has_duplicate, member_names
 from proxy.multipart import form_fields
 
 _READ_MEMBERS = member_names(
@@ -47,6 +47,8 @@ def read_body(request: IncomingRequest, call: Call, content: bytes) -> Body:
             raise BadRequest("This path takes a JSON body: send content-type: application/json.", code=_BAD_TYPE)
         document = _object(content)
         return Body(content, _facts(call, document), document)
+    if operation.body in ("strict_json", "none"):
+        return _strict(content, call, is_json=is_json or media_type in ("", "text/plain"))
     if media_type == "multipart/form-data":
         return Body(content, _facts(call, form_fields(content, content_type)))
     if operation.body == "multipart":
@@ -75,6 +77,24 @@ def _free_form(content: bytes, call: Call, *, is_json: bool) -> Body:
         _check_members(content)
         return Body(content, _facts(call, document), document)
     return Body(content, BodyFacts(model=operation.model_in_path)) if content or operation.model_in_path else _NO_BODY
+
+
+def _strict(content: bytes, call: Call, *, is_json: bool) -> Body:
+    """A body of which any member may count, or that must not be."""
+    if call.operation.body == "none":
+        if content:
+            raise BadRequest("This path takes no body with this method.", code="unexpected_body")
+        return _NO_BODY
+    if not is_json:
+        raise BadRequest("This path takes a JSON body: send content-type: application/json.", code=_BAD_TYPE)
+    document = _object(content)
+    try:
+        twice = duplicate_anywhere(content)
+    except RecursionError as error:
+        raise BadRequest("The body is nested too deeply.", code="invalid_json") from error
+    if twice is not None:
+        raise BadRequest(f"The body has the member {twice} twice.", code="duplicate_member")
+    return Body(content, _facts(call, document), document)
 
 
 def _object(content: bytes) -> dict[str, Any]:

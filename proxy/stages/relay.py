@@ -11,6 +11,7 @@ from providers.adapters.base import ErrorAnswer
 from providers.costs import image_kind
 from providers.records import TokenUsage
 from proxy.aws_stream import FrameRelay
+from proxy.event_relay import EventRelay
 from proxy.flow import Answer
 from proxy.relay_stream import StreamRelay
 from proxy.relaying import RelayParts
@@ -30,6 +31,12 @@ async def relay(visit: Visit, answer: Answer, reply: Reply, parts: RelayParts) -
     """Relay one answer and close the visit's books."""
     if visit.key.should_log_response:
         visit.meter.response_body = bytearray()
+    if (
+        visit.call is not None
+        and visit.call.adapter.watches_events
+        and await _relay_events(visit, answer, reply, parts)
+    ):
+        return
     length = answer.head.length
     packed = answer.head.encoding in UNPACKED
     if answer.head.content_type.startswith(b"text/event-stream") and (packed or not answer.head.encoding):
@@ -49,6 +56,23 @@ async def relay(visit: Visit, answer: Answer, reply: Reply, parts: RelayParts) -
             await _relay_long(visit, bytes(buffered), answer, reply, parts)
             return
     await _relay_whole(visit, bytes(buffered), answer, reply, parts)
+
+
+async def _relay_events(visit: Visit, answer: Answer, reply: Reply, parts: RelayParts) -> bool:
+    """Relay a stream event by event; false when the answer is none.
+
+    Whoever asked for a stream gets what is no single document line by line, as it comes.
+    """
+    kind, encoding = answer.head.content_type, answer.head.encoding
+    packed = encoding in UNPACKED
+    if encoding and not packed:
+        return False
+    is_events = kind.startswith(b"text/event-stream")
+    asked = visit.body is not None and visit.body.facts.stream and answer.status < 300
+    if not is_events and (not asked or kind.partition(b";")[0].strip().lower() == b"application/json"):
+        return False
+    await EventRelay(visit, reply, parts, lines=not is_events).run(answer, packed=packed)
+    return True
 
 
 async def _relay_frames(visit: Visit, answer: Answer, reply: Reply, parts: RelayParts) -> bool:
@@ -171,10 +195,8 @@ def _count(visit: Visit, payload: dict[str, Any]) -> None:
 
 
 def _count_text(visit: Visit, text: str) -> None:
-    """Counted like a stream of one event: settle has one way to count, for the operations it counts."""
-    if text:
-        event = orjson.dumps({"delta": text, "choices": [{"delta": {"content": text}}]})
-        visit.meter.generated.append(b"data: " + event + b"\n\n")
+    """To be counted by settle, for the operations whose tokens are."""
+    visit.meter.answered += text
 
 
 def _count_images(visit: Visit, payload: dict[str, Any]) -> None:

@@ -10,14 +10,14 @@ from providers.costs import cost_nano
 from providers.records import PriceRecord, TokenUsage
 from proxy.attempts import add_up
 from proxy.flow import Meter, Plan
-from proxy.generation import count_generated, count_input, counted_usage
+from proxy.generation import count_generated, count_input, count_text, counted_usage
 from proxy.ledger import Ledger
 from proxy.recorder import Recorder
 from proxy.visit import Visit
 
 logger = structlog.get_logger("proxy.settle")
 # Operations whose tokens can be counted from their text.
-_COUNTED = frozenset({"chat", "text_completion", "responses", "embeddings"})
+_COUNTED = frozenset({"chat", "text_completion", "responses", "embeddings", "custom"})
 
 
 def spool_full() -> Unavailable:
@@ -96,6 +96,7 @@ class Settler:
         model = meter.response_model or body.facts.model
         generated, meter.generated = meter.generated, []
         output = meter.counted_output_tokens + await count_generated(call.adapter, operation, generated, model)
+        output += await count_text(meter.answered, model)
         if meter.begun is not None:
             # The provider has told what went in, and of what came out only the beginning.
             meter.usage = msgspec.structs.replace(meter.begun, output_tokens=max(meter.begun.output_tokens, output))

@@ -176,7 +176,8 @@ def test_a_path_is_parsed_or_refused_whatever_it_is(path: str) -> None:
 
 
 def test_texts_are_strings_however_deep_in_arrays() -> None:
-    assert list(texts_in(["a", ["b", [], ["c"]], 1, None, True, {"text": "not this"}])) == ["a", "b", "c"]
+    assert list(texts_in(["a", ["b", [], ["c"]], 1, None, True])) == ["a", "b", "c"]
+    assert list(texts_in([{"type": "text", "text": "of a part"}, {"image": "not this"}])) == ["of a part"]
     assert list(texts_in("plain")) == ["plain"]
     assert list(texts_in(MISSING)) == []
 

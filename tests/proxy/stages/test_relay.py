@@ -64,7 +64,7 @@ async def test_a_whole_answer_goes_out_as_it_came_once_it_is_booked(sized: bool)
 async def test_an_answer_without_usage_is_kept_for_counting() -> None:
     made = await relayed(given(json.dumps(ANSWER).encode()))
     assert made.visit.meter.usage is None
-    assert b"hello" in b"".join(made.visit.meter.generated)
+    assert made.visit.meter.answered == "hello"
 
 
 @pytest.mark.parametrize("content", [b'{"choices":[{"message":{"content":"hel', b"<html>sorry</html>", b"[1]"])
@@ -72,12 +72,12 @@ async def test_what_cannot_be_parsed_is_counted_as_it_is(content: bytes) -> None
     made = await relayed(given(content))
     assert made.sent.body == content
     assert made.visit.meter.usage is None
-    assert made.visit.meter.generated
+    assert made.visit.meter.answered == content.decode()
 
 
 async def test_an_empty_answer_has_nothing_to_count() -> None:
     made = await relayed(given(b""))
-    assert (made.sent.body, made.visit.meter.generated, made.visit.meter.uncountable) == (b"", [], False)
+    assert (made.sent.body, made.visit.meter.answered, made.visit.meter.uncountable) == (b"", "", False)
 
 
 async def test_a_compressed_answer_is_read_and_stays_compressed() -> None:
@@ -97,7 +97,7 @@ async def test_what_cannot_be_unpacked_cannot_be_counted(encoding: bytes) -> Non
 async def test_usage_is_read_only_where_it_costs(status: int, tail: str) -> None:
     made = await relayed(given(json.dumps({"usage": USAGE}).encode(), status=status), tail)
     assert made.visit.meter.usage is None
-    assert made.visit.meter.generated == []
+    assert made.visit.meter.answered == ""
 
 
 async def test_pictures_are_counted_when_nobody_tells_tokens() -> None:
