@@ -25,6 +25,10 @@ _LABELS = {
     "awsSecretAccessKey": ("AWS secret access key", ""),
     "awsSessionToken": ("AWS session token", "Only for temporary credentials."),
     "awsRegion": ("AWS region", "Such as us-east-1."),
+    "awsCredentialChain": (
+        "AWS identity of the gateway",
+        "The word true in place of keys: sign with what the gateway finds by itself (environment, profile, role).",
+    ),
     "resourceName": ("resource name", "The first part of the resource's host: NAME.openai.azure.com."),
     "entraToken": ("Entra token", "A bearer token in place of the API key. Whoever renews it enters it here."),
     "deploymentModels": (

@@ -7,6 +7,7 @@ API_KEY = "apikey"
 URL = "url"
 ENTRA_TOKEN = "entraToken"  # noqa: S105 -- the name of a member, not a secret
 DEPLOYMENT_MODELS = "deploymentModels"
+AWS_CHAIN = "awsCredentialChain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +94,9 @@ CATALOG: Mapping[str, ProviderKind] = {
             "bedrock",
             "Amazon Bedrock",
             (*_AWS_SECRETS, "awsRegion"),
-            (URL, "awsSessionToken"),
-            parameters=(URL, "awsRegion"),
+            (URL, "awsSessionToken", AWS_CHAIN),
+            parameters=(URL, "awsRegion", AWS_CHAIN),
+            instead=dict.fromkeys(_AWS_SECRETS, AWS_CHAIN),
             base_url="https://bedrock-runtime.{awsRegion}.amazonaws.com",
             versioned=False,
         ),

@@ -15,6 +15,10 @@ Prices = Mapping[tuple[str, str], PriceRecord]
 
 # -2024-08-06, -20240229, -0613, -latest: a dated or moving name of the model before it.
 _VERSION_SUFFIX = re.compile(r"-(?:\d{4}-\d{2}-\d{2}|\d{8}|\d{4}|latest)$")
+# Bedrock: the area a request may be served in, the length of its context, the version of what serves it.
+_BEDROCK_AREA = re.compile(r"^(?:global|us-gov|us|eu|apac|au|ca|jp|in|sa|me|af)\.")
+_BEDROCK_CONTEXT = re.compile(r"(?<=:\d):\d+k$")
+_BEDROCK_VERSION = re.compile(r"(?:-v\d+)?(?::\d+)?$")
 _NAMES_CACHED = 4096
 
 
@@ -74,13 +78,14 @@ def _dearest(price: PriceRecord, input_tokens: int) -> tuple[int, int]:
     return max(plain.dearest_input, long.dearest_input), max(plain.dearest_output, long.dearest_output)
 
 
-def find_price(prices: Prices, provider: str, model: str) -> PriceRecord | None:
+def find_price(prices: Prices, provider: str, model: str, region: str = "") -> PriceRecord | None:
     """The price of a model, by its own name or the names it is a version of; None: unpriced.
 
-    A fine-tuned model is never priced as its base, which is cheaper.
+    A fine-tuned model is never priced as its base, which is cheaper. region: of AWS, where it has prices of its own.
     """
     for name in model_names(provider, model):
-        price = prices.get((provider, name))
+        price = prices.get((provider, f"{region}/{name}")) if region else None
+        price = price or prices.get((provider, name))
         if price is not None:
             return price
     return None
@@ -88,7 +93,7 @@ def find_price(prices: Prices, provider: str, model: str) -> PriceRecord | None:
 
 def price_of(setting: ProviderRecord, prices: Prices, model: str, *, embeddings: bool) -> PriceRecord | None:
     """The setting's own price if its costMap has one, else the table's; None: unpriced."""
-    listed = find_price(prices, setting.provider, model)
+    listed = find_price(prices, setting.provider, model, setting.parameters.get("awsRegion", ""))
     own = _own_price(setting.cost_map, setting.provider, model, embeddings=embeddings) if setting.cost_map else None
     if own is None:
         return listed
@@ -109,7 +114,17 @@ def model_names(provider: str, model: str) -> tuple[str, ...]:
         # Azure's own spelling has no dot, since its deployment names cannot have one.
         names += [each.replace("gpt-35-", "gpt-3.5-") for each in tuple(names)]
         names += [each.replace("gpt-3.5-", "gpt-35-") for each in tuple(names)]
+    if provider == "bedrock":
+        names += _bedrock_names(name)
     return tuple(dict.fromkeys(each for each in names if each))
+
+
+def _bedrock_names(name: str) -> list[str]:
+    """Of an id or an ARN: without the area, without the length of the context, without the version."""
+    names = [name.rpartition("/")[2] if name.startswith("arn:") else name]
+    for part in (_BEDROCK_AREA, _BEDROCK_CONTEXT, _BEDROCK_VERSION):
+        names += [part.sub("", each) for each in tuple(names)]
+    return names
 
 
 def image_kind(model: str, quality: str = "", size: str = "") -> str:

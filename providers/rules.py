@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway_project.shared.money import MAX_NANO, usd_to_nano
 from gateway_project.shared.problems import ValidationFailed
-from providers.catalog import API_KEY, CATALOG, DEPLOYMENT_MODELS, URL, Provider, ProviderKind, kind_in
+from providers.catalog import API_KEY, AWS_CHAIN, CATALOG, DEPLOYMENT_MODELS, URL, Provider, ProviderKind, kind_in
 from providers.deployments import check_deployments
 from providers.destinations import check_host_part, check_url, urls_in
 from providers.records import CostMap, PriceRecord
@@ -26,7 +26,12 @@ _MEMBER_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _HEADER_SAFE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 # PostgreSQL stores no NUL; other control characters in a name are nobody's intention.
 _PLAIN_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,255}")
-_HOST_PARTS = ("resourceName", "awsRegion")
+_HOST_PARTS = ("resourceName",)
+# What a parameter must look like, and how that is said.
+_SHAPES = {
+    "awsRegion": (re.compile(r"[a-z]{2,4}(?:-[a-z]+)+-\d{1,2}"), "must be a region of AWS, such as us-east-1"),
+    AWS_CHAIN: (re.compile("true"), 'must be "true": requests are signed with the AWS identity of the gateway'),
+}
 _ALIASES = {"apiKey": API_KEY}
 
 
@@ -95,10 +100,18 @@ def _check_member(provider: Provider, name: str, value: str) -> None:
     elif not is_parameter(provider, name):
         if not _HEADER_SAFE.fullmatch(value):
             raise ValueError("must consist of printable ASCII characters, without spaces at its ends")
+    elif name in _SHAPES:
+        _check_shape(name, value)
     elif name in _HOST_PARTS:
         check_host_part(value)
     elif name == DEPLOYMENT_MODELS:
         check_deployments(value)
+
+
+def _check_shape(name: str, value: str) -> None:
+    pattern, expected = _SHAPES[name]
+    if not pattern.fullmatch(value):
+        raise ValueError(expected)
 
 
 def check_required(provider: Provider, names: set[str]) -> None:

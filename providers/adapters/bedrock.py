@@ -113,9 +113,9 @@ def sign_for(setting: ProviderRecord, request: UpstreamRequest) -> UpstreamReque
 
 
 def _credentials(setting: ProviderRecord) -> AwsCredentials:
+    """Never a part of one identity with a part of another."""
     secrets = setting.secrets
-    if "awsAccessKeyId" not in secrets:
+    access, secret = secrets.get("awsAccessKeyId", ""), secrets.get("awsSecretAccessKey", "")
+    if not access or not secret:
         return IDENTITY.credentials()
-    return AwsCredentials(
-        secrets["awsAccessKeyId"], secrets.get("awsSecretAccessKey", ""), secrets.get("awsSessionToken", "")
-    )
+    return AwsCredentials(access, secret, secrets.get("awsSessionToken", ""))
