@@ -74,7 +74,7 @@ class SettingChangeSerializer(serializers.Serializer[Any]):
             "priority": WholeNumberField(required=False, help_text="Higher is tried first."),
             "weight": WholeNumberField(
                 required=False,
-                help_text="Share of the turns among equals when the key rotates; without rotation the heaviest is it.",
+                help_text="Share of the turns among equals when the key rotates; otherwise the heaviest is used.",
             ),
         }
 

@@ -17,6 +17,7 @@ from proxy.estimate import estimate
 from proxy.flow import Body, Call, IncomingRequest, Plan
 from proxy.json_edit import insert_member, replace_member
 from proxy.pricing import PriceFinder, allows, price_at, price_by_answer
+from proxy.replicas import Replicas
 from proxy.rotation import Rotation, preferred
 from proxy.snapshot import Snapshot
 
@@ -45,6 +46,7 @@ class SettingChooser:
         self._config = config
         self._refusing: set[tuple[str, str]] = set()
         self.rotation = Rotation()
+        self.replicas = Replicas()
         self._lanes: dict[tuple[str, str, str], _Lane] = {}
 
     def choose(self, key: KeyRecord, call: Call, model: str, snapshot: Snapshot) -> ProviderRecord:
@@ -63,7 +65,8 @@ class SettingChooser:
         if not able:
             named = f"The model {model}" if model else "A request that names no model"
             raise PermissionDenied(f"{named} is not allowed for this key.", code="model_not_allowed")
-        return self.rotation.next(key.id, able) if key.rotation_enabled else preferred(able)
+        setting = self.rotation.next(key.id, able) if key.rotation_enabled else preferred(able)
+        return self.replicas.pick(setting) if setting.base_urls else setting
 
     def refuses_stream_options(self, setting: ProviderRecord, model: str) -> bool:
         return setting.stream_usage == "never" or (setting.id, model) in self._refusing
@@ -116,7 +119,7 @@ class SettingChooser:
         by_answer = price_by_answer(call, setting, snapshot.prices)
         url = call.adapter.url(setting, call.tail, "")
         lane = _Lane(key, call, snapshot, setting, price, by_answer, url, call.adapter.credentials(setting))
-        if not key.rotation_enabled:
+        if not key.rotation_enabled and not setting.base_urls:
             if len(self._lanes) >= LANES_KEPT:
                 self._lanes.clear()
             self._lanes[name] = lane
