@@ -16,6 +16,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.responses import Response
 
 from providers.records import TokenUsage
+from tests.providers.adapters.contract_streams import EVENT_STREAM
 
 PAYLOADS = Path(__file__).with_name("payloads")
 _CHAT = "/chat/completions"
@@ -87,6 +88,14 @@ _MESSAGES: dict[str, Any] = {
     "sdk": Message,
     "sdk_chunk": RawMessageStreamEvent,
 }
+
+_CLAUDE_CACHED = TokenUsage(
+    input_tokens=21, cache_read_tokens=188_086, cache_write_tokens=456, cache_write_1h_tokens=100, output_tokens=393
+)
+# The first event tells what went in, a later one how much came out.
+_CLAUDE_STREAM = TokenUsage(
+    input_tokens=11, cache_read_tokens=20, cache_write_tokens=30, cache_write_1h_tokens=40, output_tokens=6
+)
 
 CASES: tuple[Case, ...] = (
     chat(
@@ -190,18 +199,57 @@ CASES: tuple[Case, ...] = (
         "anthropic",
         "claude-sonnet-4-5-20250929",
         TokenUsage(input_tokens=11, output_tokens=6),
-        TokenUsage(
-            input_tokens=21,
-            cache_read_tokens=188_086,
-            cache_write_tokens=456,
-            cache_write_1h_tokens=100,
-            output_tokens=393,
-        ),
-        # The first event tells what went in, a later one how much came out.
-        TokenUsage(
-            input_tokens=11, cache_read_tokens=20, cache_write_tokens=30, cache_write_1h_tokens=40, output_tokens=6
-        ),
+        _CLAUDE_CACHED,
+        _CLAUDE_STREAM,
         **_MESSAGES,
         error_status=529,
+    ),
+    chat(
+        "bedrock_invoke",
+        "anthropic.claude-sonnet-4-5-20250929-v1:0",
+        TokenUsage(input_tokens=11, output_tokens=6),
+        _CLAUDE_CACHED,
+        _CLAUDE_STREAM,
+        prefix="/api/providers/bedrock",
+        answered_by="claude-sonnet-4-5-20250929",
+        tail="/model/anthropic.claude-sonnet-4-5-20250929-v1%3A0/invoke",
+        stream_tail="/model/anthropic.claude-sonnet-4-5-20250929-v1%3A0/invoke-with-response-stream",
+        body={"anthropic_version": "bedrock-2023-05-31", "max_tokens": 100, "messages": _HELLO},
+        stream_body={},
+        stream_type=EVENT_STREAM,
+        sdk=Message,
+        sdk_chunk=RawMessageStreamEvent,
+    ),
+    chat(
+        "bedrock_converse",
+        "us.amazon.nova-pro-v1:0",
+        TokenUsage(input_tokens=11, output_tokens=6),
+        TokenUsage(input_tokens=21, cache_read_tokens=1800, cache_write_tokens=456, output_tokens=393),
+        TokenUsage(input_tokens=11, cache_read_tokens=20, cache_write_tokens=30, output_tokens=6),
+        prefix="/api/providers/bedrock",
+        answered_by="",
+        tail="/model/us.amazon.nova-pro-v1%3A0/converse",
+        stream_tail="/model/us.amazon.nova-pro-v1%3A0/converse-stream",
+        body={"messages": [{"role": "user", "content": [{"text": "Say hello."}]}]},
+        stream_body={},
+        stream_type=EVENT_STREAM,
+        error_status=400,
+        sdk=None,  # botocore has no types
+        sdk_chunk=None,
+    ),
+    chat(
+        "bedrock_anthropic",
+        "anthropic.claude-sonnet-4-5-20250929-v1:0",
+        TokenUsage(input_tokens=11, output_tokens=6),
+        _CLAUDE_CACHED,
+        _CLAUDE_STREAM,
+        prefix="/api/providers/bedrock/anthropic/v1",
+        answered_by="claude-sonnet-4-5-20250929",
+        **{
+            **_MESSAGES,
+            "body": {"model": "anthropic.claude-sonnet-4-5-20250929-v1:0", "max_tokens": 100, "messages": _HELLO},
+        },
+        stream_type=EVENT_STREAM,
+        translated=True,
     ),
 )
