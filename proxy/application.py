@@ -12,6 +12,7 @@ from gateway_project.shared.ids import new_id
 from providers import tokens
 from providers.adapters.registry import ADAPTERS
 from proxy.access_log import AccessLog
+from proxy.aws_chain import ChainKeeper
 from proxy.breaker import Breakers
 from proxy.cache import AnswerCache
 from proxy.cache_store import AnswerStore, MemoryAnswers
@@ -71,6 +72,7 @@ class Proxy:
             surroundings.doors, self._directory, self._snapshots, every_s=config.poll_interval_s
         )
         self._sweeper = Sweeper()
+        self._aws_chain = ChainKeeper(self._snapshots)
         self._access_log = surroundings.access_log
         self._chooser = SettingChooser(config)
         self._breakers = Breakers()
@@ -101,6 +103,7 @@ class Proxy:
         """Load the configuration and start the background tasks. Raises DoorClosed without a database."""
         await self._refresher.start()
         await self._upstream.start()
+        await self._aws_chain.start()
         # Half a second of work that holds the interpreter: better before the first request than during it.
         await asyncio.to_thread(tokens.preload)
         _spare_the_collector()
@@ -110,6 +113,7 @@ class Proxy:
             asyncio.create_task(self._sweeper.run()),
             asyncio.create_task(self._keep_house()),
             asyncio.create_task(self._check_replicas()),
+            asyncio.create_task(self._aws_chain.run()),
         ]
 
     async def _keep_house(self) -> None:
