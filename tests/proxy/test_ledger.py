@@ -190,6 +190,18 @@ async def test_a_running_request_may_reserve_more(kept: Kept) -> None:
     assert kept.used() == (500, 0)
 
 
+async def test_who_may_not_reserve_more_is_told_which_limit_it_was(kept: Kept) -> None:
+    reservation = await kept.reserve()
+    await kept.ledger.admit_more(reservation, 900)
+    with pytest.raises(LimitReached) as caught:
+        await kept.ledger.admit_more(reservation, 1)
+    assert caught.value.refused.limit.counter == TOTAL
+    kept.counters.away = True
+    with pytest.raises(Unavailable) as away:
+        await kept.ledger.admit_more(reservation, 1)
+    assert away.value.code == "counters_unavailable"
+
+
 async def test_nobody_knows_whether_there_is_more_while_counters_are_away(kept: Kept) -> None:
     reservation = await kept.reserve()
     kept.counters.away = True
