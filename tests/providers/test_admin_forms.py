@@ -52,6 +52,17 @@ def test_a_secret_that_is_not_needed_can_be_removed() -> None:
     assert "Remove the API key" not in page(client, change(row))
 
 
+def test_a_key_gives_way_to_a_token_and_a_deployment_gets_its_model() -> None:
+    row = a_setting(provider="azure", setting={"resourceName": "acme", "apikey": CANARY})
+    client, models = operator(), '{"prod": "gpt-4o"}'
+    form = {"member_resourceName": "acme", "member_deploymentModels": models}
+    client.post(change(row), form_of(**form, member_entraToken="eyJ.x", remove_apikey="on", member_apikey=""))
+    row.refresh_from_db()
+    assert (secrets_of(row), row.parameters["deploymentModels"]) == ({"entraToken": "eyJ.x"}, models)
+    wrong = client.post(change(row), form_of(**{**form, "member_deploymentModels": "prod"}, member_apikey=""))
+    assert list(errors_of(wrong)) == ["member_deploymentModels"]
+
+
 @pytest.mark.parametrize(
     ("fields", "wrong"),
     [

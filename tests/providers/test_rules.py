@@ -65,6 +65,8 @@ def test_it_refuses_members_of_the_wrong_shape(setting: dict[str, Any], field: s
         ("openai", {"url": "http://169.254.169.254"}, "setting.url"),
         ("azure", {"resourceName": "Bad_Name"}, "setting.resourceName"),
         ("azure", {"resourceName": "evil.example/"}, "setting.resourceName"),
+        ("azure", {"deploymentModels": "prod=gpt-4o"}, "setting.deploymentModels"),
+        ("azure", {"entraToken": "canary\n"}, "setting.entraToken"),
         ("bedrock", {"awsRegion": "us east"}, "setting.awsRegion"),
         ("openai", {"organization": "canary\n"}, "setting.organization"),
     ],
@@ -90,6 +92,8 @@ def test_it_takes_what_it_does_not_know_for_a_secret() -> None:
         ("anthropic", {"url"}, ("setting.apikey",)),
         ("azure", {"apikey"}, ("setting.resourceName",)),
         ("azure", set(), ("setting.resourceName", "setting.apikey")),
+        ("azure", {"entraToken"}, ("setting.resourceName",)),
+        ("azure", {"url"}, ("setting.apikey",)),
         ("bedrock", {"awsRegion"}, ("setting.awsAccessKeyId", "setting.awsSecretAccessKey")),
         ("vllm", {"apikey"}, ("setting.url",)),
         ("deepinfra", set(), ("setting.apikey",)),
@@ -99,6 +103,14 @@ def test_it_names_every_missing_member(provider: str, names: set[str], missing: 
     with pytest.raises(SettingInvalid) as error:
         check_required(provider, names)
     assert error.value.fields == missing
+
+
+def test_one_member_may_stand_for_another() -> None:
+    check_required("azure", {"url", "entraToken"})
+    check_required("azure", {"resourceName", "entraToken"})
+    check_required("ollama", set())
+    assert is_parameter("azure", "deploymentModels")
+    assert not is_parameter("azure", "entraToken")
 
 
 def test_it_keeps_the_order_of_models_and_drops_doubles() -> None:

@@ -31,6 +31,12 @@ def test_what_follows_v1_is_appended_as_the_client_sent_it() -> None:
     assert ADAPTER.credentials(setting) == (("authorization", "Bearer sk-1"),)
 
 
+def test_an_older_spelling_of_translations_is_sent_as_the_provider_has_it() -> None:
+    setting = ProviderRecord(id="s", provider="openai", base_url="https://host/v1")
+    assert ADAPTER.url(setting, "/audios/translations", "") == "https://host/v1/audio/translations"
+    assert ADAPTER.url(setting, "/audios/translations", "a=b") == "https://host/v1/audio/translations?a=b"
+
+
 @pytest.mark.parametrize(
     ("payload", "text"),
     [
@@ -82,7 +88,7 @@ def test_usage_is_read_wherever_it_is() -> None:
     "payload", [{}, {"usage": None}, {"usage": []}, {"usage": {}}, {"response": 1}, {"model": 5, "usage": "x"}]
 )
 def test_no_usage_is_none(payload: dict[str, Any]) -> None:
-    assert ADAPTER.read_usage(CHAT, payload) == (None, "")
+    assert ADAPTER.read_usage(CHAT, payload)[:2] == (None, "")
 
 
 @pytest.mark.parametrize(

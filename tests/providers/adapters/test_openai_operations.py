@@ -24,6 +24,7 @@ from providers.adapters.openai_operations import facts_of, operation_of
         ("POST", "/audio/speech", "speech", "estimated"),
         ("POST", "/audio/transcriptions", "transcription", "estimated"),
         ("POST", "/audio/translations", "transcription", "estimated"),
+        ("POST", "/audios/translations", "transcription", "estimated"),
         ("POST", "/moderations", "moderation", "free"),
         ("POST", "/responses/input_tokens", "count_tokens", "free"),
         ("POST", "/responses/r1/cancel", "read", "free"),
@@ -40,6 +41,8 @@ from providers.adapters.openai_operations import facts_of, operation_of
         ("POST", "/fine_tuning/jobs", "fine_tuning", "unmetered"),
         ("POST", "/vector_stores", "vector_stores", "unmetered"),
         ("POST", "/threads/t/runs", "threads", "unmetered"),
+        ("POST", "/threads/t/runs/r", "threads", "free"),
+        ("POST", "/threads/t/runs/r/submit_tool_outputs", "threads", "unmetered"),
         ("POST", "/responses/r1/other", "responses", "unmetered"),
         ("POST", "/Chat/Completions", "Chat", "unmetered"),
         ("POST", "", "unknown", "unmetered"),
@@ -48,6 +51,16 @@ from providers.adapters.openai_operations import facts_of, operation_of
 def test_a_path_means_an_operation(method: str, tail: str, name: str, metering: str) -> None:
     operation = operation_of(method, tail)
     assert (operation.name, operation.metering) == (name, metering)
+
+
+def test_a_file_is_deleted_by_a_post_without_a_body() -> None:
+    methods = {
+        (method, tail): operation_of(method, tail).bodiless_method
+        for method in ("POST", "GET", "PUT")
+        for tail in ("/files/f1", "/files", "/files/f1/content", "/uploads/u1", "/assistants/a1")
+    }
+    assert {place for place, method in methods.items() if method} == {("POST", "/files/f1")}
+    assert methods["POST", "/files/f1"] == "DELETE"
 
 
 def test_a_path_names_a_model() -> None:
