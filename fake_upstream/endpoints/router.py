@@ -5,6 +5,7 @@ from collections.abc import Callable
 from fake_upstream.call import Call
 from fake_upstream.endpoints import audio, batches, chat, completions, embeddings, files, images, models, responses
 from fake_upstream.endpoints.answers import json_reply
+from fake_upstream.endpoints.runs import answer_run
 from fake_upstream.endpoints.stored import answer_stored
 from fake_upstream.errors import not_found
 from fake_upstream.messages import Answer
@@ -62,7 +63,7 @@ def answer(call: Call) -> Answer:
     endpoint = FIXED.get((call.request.method, call.path))
     if endpoint is not None:
         return endpoint(call)
-    return _named(call) or answer_stored(call) or _echo(call)
+    return _named(call) or answer_run(call) or answer_stored(call) or _echo(call)
 
 
 def _named(call: Call) -> Answer | None:
