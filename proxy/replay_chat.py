@@ -101,13 +101,18 @@ class _Choice:
             message["content"] = None
         message["refusal"] = message["refusal"] or None
         if self._calls:
-            message["tool_calls"] = [{"type": "function", **self._calls[i]} for i in sorted(self._calls)]
+            message["tool_calls"] = [_typed(self._calls[i]) for i in sorted(self._calls)]
         if self._function:
             message["function_call"] = self._function
         if self._annotations:
             message["annotations"] = self._annotations
         whole = {"index": self._index, "message": message, "logprobs": self._logprobs or None, **self._ending}
         return whole | ({"content_filter_results": self._filtered} if self._filtered else {})
+
+
+def _typed(call: Document) -> Document:
+    """Some servers leave out what there used to be only one of."""
+    return {"type": "custom" if "custom" in call else "function", **call}
 
 
 def grow(whole: Document, part: Mapping[str, Any], growing: str) -> None:
