@@ -16,6 +16,8 @@ from proxy.reply import Reply
 from proxy.visit import Visit
 
 _DATA = b"data: "
+# A token has at least one byte of text, so between two counts come fewer tokens than a growing lease's margin.
+GROWING_FOLD_TEXT_BYTES = 256
 _BROKEN = {
     "message": "The provider broke off its answer.",
     "type": "server_error",
@@ -58,49 +60,55 @@ class EventRelay(StreamRelay):
         super().__init__(visit, reply, parts)
         self._lines = lines
         self._empty = 0
+        self._uncounted = 0
+        if self._grows:
+            self._fold_at = GROWING_FOLD_TEXT_BYTES
 
     async def _pass_all(self, read: Callable[[], Awaitable[bytes]], splitter: sse.Splitter) -> bool:
         del splitter  # what is left in it at the end would be passed as if nothing had been looked at
         cutter: sse.Splitter | LineSplitter = LineSplitter() if self._lines else sse.Splitter()
-        size = 0
         while chunk := await read():
             data = cutter.feed(chunk)
             if not data:
                 continue
             if self._meter.first_chunk is None:
                 self._meter.first_chunk = clock.perf()
-            size += len(data)
-            await self._pass_run(data)
+            if await self._pass_run(data):
+                return True
             if self._sent_end:
                 return False
-            if size > self._fold_at:
-                if await self._must_cut():
-                    return True
-                size = 0
-        if rest := cutter.rest():
-            await self._pass_run(rest)
-        return False
+        return bool(rest := cutter.rest()) and await self._pass_run(rest)
 
-    async def _pass_run(self, data: bytes) -> None:
-        """Pass on whole events, up to the one that ends the stream."""
+    async def _pass_run(self, data: bytes) -> bool:
+        """Pass on whole events, up to the one that ends the stream; true when it has to be cut."""
         passed: list[bytes] = []
         for event in data.splitlines(keepends=True) if self._lines else sse.events(data):
             content = event.strip() if self._lines else sse.data_of(event)
             if self._is_end_word(content):
-                self._log(event)
-                if passed:
-                    await self._reply.chunk(b"".join(passed))
-                await self._close_books()
-                self._sent_end = True
-                await self._reply.end(event)
-                return
+                await self._pass_end_word(passed, event)
+                return False
             passed.append(event)
             self._keep(event, content)
-            if self._note(content):
+            if self._is_one_too_many(content):
                 await self._reply.chunk(b"".join(passed))
                 await self._break_off("stream_empty", _EMPTY)
-                return
-        await self._reply.chunk(b"".join(passed))
+                return False
+            if self._uncounted > self._fold_at:
+                await self._reply.chunk(b"".join(passed))
+                passed, self._uncounted = [], 0
+                if await self._must_cut():
+                    return True
+        if passed:
+            await self._reply.chunk(b"".join(passed))
+        return False
+
+    async def _pass_end_word(self, passed: list[bytes], event: bytes) -> None:
+        self._log(event)
+        if passed:
+            await self._reply.chunk(b"".join(passed))
+        await self._close_books()
+        self._sent_end = True
+        await self._reply.end(event)
 
     def _is_end_word(self, content: bytes) -> bool:
         done = self._dialect.done
@@ -112,19 +120,18 @@ class EventRelay(StreamRelay):
         if self._metered:
             self._meter.generated.append(_DATA + content + b"\n\n" if self._lines else event)
 
-    def _note(self, content: bytes) -> bool:
-        """Take usage and error of an event; true when it is the last one without text that may be."""
+    def _is_one_too_many(self, content: bytes) -> bool:
+        """Take usage, error and text of an event; true when it is the last one without text that may be."""
         if not content.strip():
             return False  # a comment or a blank line is no message
-        payload = sse.payload_of(content)
+        payload, text = sse.payload_of(content), ""
         if payload is not None:
             self._note_error(payload)
             self._is_dropped(payload)
-        self._empty = 0 if payload is not None and self._has_text(payload) else self._empty + 1
+            text = self._call.adapter.text_of(self._call.operation, payload, streamed=True)
+        self._uncounted += len(text.encode("utf-8", "replace")) if self._grows else len(content)
+        self._empty = 0 if text else self._empty + 1
         return 0 < self._dialect.most_empty_events <= self._empty
-
-    def _has_text(self, payload: Mapping[str, Any]) -> bool:
-        return bool(self._call.adapter.text_of(self._call.operation, payload, streamed=True))
 
     async def _fail(self) -> None:
         if self._ended:

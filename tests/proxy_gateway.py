@@ -22,7 +22,7 @@ from gateway_project.shared.counters import Balance, CounterId, CounterStore
 from gateway_project.shared.memory_counters import MemoryCounters
 from keys.records import ConfigChanges, KeyRecord
 from keys.secrets import Pepper, digest_of
-from providers.records import PriceRecord, ProviderRecord
+from providers.records import CustomProviderRecord, PriceRecord, ProviderRecord
 from proxy.access_log import AccessLog
 from proxy.application import Proxy, Surroundings, build_proxy
 from proxy.config import ProxyConfig
@@ -55,6 +55,7 @@ class PlainDoors:
     settings: dict[str, ProviderRecord] = field(default_factory=dict)
     prices: dict[tuple[str, str], PriceRecord] = field(default_factory=dict)
     routes: dict[str, RouteRecord] = field(default_factory=dict)
+    custom: dict[str, CustomProviderRecord] = field(default_factory=dict)
     balance: Balance = field(default_factory=Balance)
     version: int = 1
     pending: list[str] = field(default_factory=list)
@@ -77,7 +78,13 @@ class PlainDoors:
         return ConfigChanges(self.version, self.version, tuple(digests))
 
     async def load_snapshot(self, version: int) -> Snapshot:
-        return Snapshot(version, dict(self.settings), dict(self.prices), routes=dict(self.routes))
+        return Snapshot(
+            version,
+            dict(self.settings),
+            dict(self.prices),
+            routes=dict(self.routes),
+            custom_providers=dict(self.custom),
+        )
 
     async def load_balance(self, key_id: str, counters: Sequence[CounterId], live: Sequence[str]) -> Balance:
         return Balance({counter: self.balance.used.get(counter, 0) for counter in counters}, self.balance.settled)

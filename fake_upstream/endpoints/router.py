@@ -3,7 +3,18 @@
 from collections.abc import Callable
 
 from fake_upstream.call import Call
-from fake_upstream.endpoints import audio, batches, chat, completions, embeddings, files, images, models, responses
+from fake_upstream.endpoints import (
+    audio,
+    batches,
+    chat,
+    completions,
+    embeddings,
+    files,
+    images,
+    models,
+    own_dialect,
+    responses,
+)
 from fake_upstream.endpoints.answers import json_reply
 from fake_upstream.endpoints.runs import answer_run
 from fake_upstream.endpoints.stored import answer_stored
@@ -28,6 +39,9 @@ FIXED: dict[tuple[str, str], Callable[[Call], Answer]] = {
     ("POST", "/images/variations"): images.vary_images,
     ("POST", "/batches"): batches.create_batch,
     ("GET", "/batches"): batches.list_batches,
+    ("POST", "/own/generate"): own_dialect.generate,
+    ("PUT", "/own/generate"): own_dialect.generate,
+    ("POST", "/own/lines"): own_dialect.generate_lines,
 }
 
 NAMED: dict[tuple[str, str, str], Callable[[Call, str], Answer]] = {
