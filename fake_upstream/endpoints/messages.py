@@ -148,14 +148,17 @@ def _message(call: Call, blocks: list[dict[str, Any]], reason: str | None, usage
 
 
 def _stream(call: Call, said: Generation, tool: str, usage: dict[str, Any]) -> Iterator[Chunk]:
-    begun = usage | {"output_tokens": min(_FIRST_OUTPUT_TOKENS, said.tokens)}
+    details = {name: value for name, value in usage.items() if name == "output_tokens_details"}
+    begun = {name: value for name, value in usage.items() if name not in details}
+    begun["output_tokens"] = min(_FIRST_OUTPUT_TOKENS, said.tokens)
     yield _named({"type": "message_start", "message": _message(call, [], None, begun)})
     yield _named({"type": "ping"})
     index = 0
     if said.reasoning_tokens:
         yield from _thinking(said.reasoning_tokens)
         index = 1
-    block = _blocks(said, tool)[-1] | ({"input": {}} if tool else {"text": ""})
+    empty: dict[str, Any] = {"input": {}} if tool else {"text": ""}
+    block = _blocks(said, tool)[-1] | empty
     yield _named({"type": "content_block_start", "index": index, "content_block": block})
     for piece in said.pieces:
         delta = {"type": "input_json_delta", "partial_json": piece} if tool else {"type": "text_delta", "text": piece}
@@ -164,7 +167,7 @@ def _stream(call: Call, said: Generation, tool: str, usage: dict[str, Any]) -> I
     ended: dict[str, Any] = {"type": "message_delta"}
     ended["delta"] = {"stop_reason": _reason(said, tool), "stop_sequence": None}
     if "no-usage" not in call.directives:
-        ended["usage"] = {"output_tokens": said.tokens}
+        ended["usage"] = {"output_tokens": said.tokens, **details}
     yield _named(ended)
     yield _named({"type": "message_stop"})
 

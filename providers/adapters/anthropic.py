@@ -1,5 +1,6 @@
 """Anthropic: messages, the older completions, batches, models and files."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ DEFAULT_VERSION = "2023-06-01"
 _MESSAGES = StreamDialect(last_types=frozenset({"message_stop", "error"}), always_ends=True)
 # A completion ends with an event like all the others.
 _OTHERS = StreamDialect(last_types=frozenset({"error"}))
+_RESULTS_URL = re.compile(rb'("results_url"\s*:\s*")https?://[^"/]+[^"]*?(/v1/messages/batches/[^"/]+/results")')
 _TEXT_MEMBERS = ("text", "thinking", "partial_json", "content")
 
 
@@ -65,6 +67,10 @@ class AnthropicAdapter(PlainTransport):
 
     def read_event(self, operation: Operation, payload: Mapping[str, Any], before: TokenUsage | None) -> UsageReading:
         return told_in(payload, before)
+
+    def led_back(self, operation: Operation, content: bytes) -> bytes:
+        """SDKs fetch a batch's results where it says they are: a path they take below their own base URL."""
+        return _RESULTS_URL.sub(rb"\1\2", content) if operation.name in ("batches", "read_batches") else content
 
     def text_of(self, operation: Operation, payload: Mapping[str, Any], *, streamed: bool) -> str:
         if isinstance(completion := payload.get("completion"), str):

@@ -13,6 +13,7 @@ _JSON: dict[str, Operation] = {
     "messages/batches": Operation("batches", "unmetered", "json"),
 }
 _READ = Operation("read", "free")
+_READ_BATCHES = Operation("read_batches", "free")
 # The provider writes these into the prompt by itself: at most so many tokens each, as documented or more.
 _TOOL_USE_TOKENS = 1024
 _CLIENT_TOOL_TOKENS = 4096
@@ -35,13 +36,15 @@ def operation_of(method: str, tail: str) -> Operation:
     if "%" in path:
         path = unquote(path)  # the provider decodes it as well: an encoded letter must not make a path another one
     if method in ("GET", "HEAD", "DELETE", "OPTIONS"):
+        if path.startswith("messages/batches"):
+            return _READ if path.endswith("/results") else _READ_BATCHES
         model = path.removeprefix("models/") if path.startswith("models/") else ""
         return Operation("read", "free", model_in_path=model) if model else _READ
     known = _JSON.get(path)
     if known is not None and method == "POST":
         return known
     if path.startswith("messages/batches/") and path.endswith("/cancel"):
-        return _READ
+        return _READ_BATCHES
     root = path.split("/", 1)[0]
     return Operation("files", "free") if root == "files" else Operation(root or "unknown", "unmetered")
 

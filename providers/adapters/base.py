@@ -200,6 +200,10 @@ class Adapter(Protocol):
         """Usage from the headers of an answer whose body tells none."""
         ...
 
+    def led_back(self, operation: Operation, content: bytes) -> bytes:
+        """A whole answer that tells no usage; addresses it says to call next lead to the gateway."""
+        ...
+
     def error_answer(self, answer: ErrorAnswer) -> ErrorAnswer:
         """An upstream's error as the clients of this path expect it."""
         ...
@@ -236,6 +240,10 @@ class PlainTransport:
     def model_at(self, setting: ProviderRecord, model: str) -> str:
         del setting
         return model
+
+    def led_back(self, operation: Operation, content: bytes) -> bytes:
+        del operation
+        return content
 
     def read_event(
         self: "Adapter", operation: Operation, payload: Mapping[str, Any], before: TokenUsage | None

@@ -95,6 +95,8 @@ async def _relay_whole(visit: Visit, content: bytes, answer: Answer, reply: Repl
     read_usage(visit, readable)
     if visit.meter.usage is None:
         _read_head(visit, answer)
+        if visit.call is not None and not answer.head.encoding:
+            content = visit.call.adapter.led_back(visit.call.operation, content)
     if visit.meter.response_body is not None:
         visit.meter.response_body += (readable or b"")[: parts.logged_bytes]
     status, headers = answer.status, answer.head.to_client
