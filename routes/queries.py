@@ -1,10 +1,12 @@
 """The read side of routes: finding them, and how one looks to an operator."""
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
 
+from keys.queries import key_names, providers_of_keys
 from routes.models import Route, RouteStep
 from routes.rules import RouteFields, RouteNotFound, StepFields
 
@@ -20,6 +22,22 @@ def get_route(route_id: UUID | str) -> Route:
         return find_routes().get(pk=UUID(str(route_id)))
     except (ValueError, Route.DoesNotExist) as error:
         raise RouteNotFound(f"route is not found for id: {str(route_id)[:64]}") from error
+
+
+def missing_providers(key_ids: Iterable[UUID | str], providers: Iterable[str]) -> dict[str, list[str] | None]:
+    """By key id, the providers that a key has no setting of; None for a key that is not there. Others are left out."""
+    found = providers_of_keys(key_ids)
+    wanted = set(providers)
+    lacking = {str(key_id): sorted(wanted - found[str(key_id)]) if str(key_id) in found else None for key_id in key_ids}
+    return {key_id: missing for key_id, missing in lacking.items() if missing is None or missing}
+
+
+def keys_lacking_settings(route: Route) -> list[tuple[str, list[str]]]:
+    """Names of the route's keys that cannot use every step any more, and the providers that each has no setting of."""
+    ids = [str(link.key_id) for link in route.key_links.all()]
+    lacking = missing_providers(ids, {step.provider for step in route.steps.all()})
+    names = key_names(lacking) if lacking else {}
+    return [(names[key_id], missing or []) for key_id, missing in lacking.items() if key_id in names]
 
 
 def fields_of(route: Route) -> RouteFields:

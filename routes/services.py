@@ -9,10 +9,10 @@ from django.db.models import F
 
 from gateway_project.changes import record_change
 from gateway_project.shared import clock
-from keys.queries import key_names, providers_of_keys
+from keys.queries import key_names
 from routes import rules, step_rules
 from routes.models import Route, RouteKey, RouteStep
-from routes.queries import fields_of
+from routes.queries import fields_of, missing_providers
 from routes.rules import (
     DEFAULT_DEADLINE,
     DEFAULT_RETRY_INTERVAL,
@@ -109,20 +109,17 @@ def _apply(route: Route, whole: RouteFields, given: RouteFields) -> None:
 
 
 def _check_keys(ids: Sequence[UUID], providers: set[str]) -> None:
-    """Every key exists, and has a setting for every provider of the steps."""
-    found = providers_of_keys(ids)
-    unknown = [str(each) for each in ids if str(each) not in found]
+    """Every key exists, and has a setting of every provider of the steps."""
+    lacking = missing_providers(ids, providers)
+    unknown = [key_id for key_id, missing in lacking.items() if missing is None]
     if unknown:
         raise rules.unknown_keys(unknown)
-    for key_id, had in found.items():
-        missing = sorted(providers - had)
-        if missing:
-            name = key_names([key_id]).get(key_id, "")
-            raise invalid(
-                "keyIds",
-                "provider settings associated with the key cannot be used for accessing models specified in the route: "
-                f"key {name!r} ({key_id}) has no setting of {', '.join(missing)}",
-            )
+    for key_id, missing in lacking.items():
+        raise invalid(
+            "keyIds",
+            "provider settings associated with the key cannot be used for accessing models specified in the route: "
+            f"key {key_names([key_id]).get(key_id, '')!r} ({key_id}) has no setting of {', '.join(missing or ())}",
+        )
 
 
 def _save(route: Route) -> None:
