@@ -4,7 +4,7 @@ import re
 
 import orjson
 
-from fake_upstream import anthropic, azure, errors, faults
+from fake_upstream import anthropic, azure, bedrock, errors, faults
 from fake_upstream.call import Call, Options, State
 from fake_upstream.control import PREFIX, Control
 from fake_upstream.directives import Directives, parse, split_model
@@ -44,6 +44,9 @@ class FakeUpstream:
         return faults.delivery(call, faults.spoil(call, self._answer(call)))
 
     def _answer(self, call: Call) -> Answer:
+        if bedrock.is_bedrock(call.request):
+            refused = bedrock.problem(call) or faults.refusal(call)
+            return bedrock.answer(call) if refused is None else bedrock.refused(refused)
         on_azure = azure.is_azure(call.request)
         required = self._state.options.require_key
         if required and (given := (azure.key_of if on_azure else _key_of)(call.request)) != required:
@@ -61,6 +64,8 @@ class FakeUpstream:
         """Merge them, the strongest last; 400 when one is unknown."""
         if azure.is_azure(call.request):
             call.model = azure.model_of(azure.deployment_of(call.request) or call.model)
+        elif bedrock.is_bedrock(call.request):
+            call.model = bedrock.model_of(call.request)
         try:
             call.model, found = split_model(call.model)
             header = call.request.header(b"x-fake-fault")
@@ -85,7 +90,7 @@ def _read_body(call: Call) -> Reply | None:
     if not body:
         return None
     kind = call.request.header(b"content-type")
-    if "json" in kind or (not kind and body[:1] == b"{"):
+    if "json" in kind or (not kind and body.lstrip()[:1] == b"{"):
         try:
             call.body = orjson.loads(body)
         except orjson.JSONDecodeError as error:

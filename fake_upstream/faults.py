@@ -4,7 +4,7 @@ import gzip
 import zlib
 from collections.abc import Iterator
 
-from fake_upstream import anthropic, errors
+from fake_upstream import anthropic, bedrock, errors
 from fake_upstream.call import Call
 from fake_upstream.endpoints.answers import event
 from fake_upstream.messages import Answer, Chunk, Delivery, Reply, Stream
@@ -78,6 +78,8 @@ def _spoil_stream(call: Call, answer: Stream) -> Stream:
 
 
 def _error_event(call: Call) -> Chunk:
+    if bedrock.is_bedrock(call.request):
+        return bedrock.error_frame()
     if anthropic.is_anthropic(call.request):
         return anthropic.error_event()
     message = "The server had an error while processing your request. Sorry about that!"
@@ -85,6 +87,8 @@ def _error_event(call: Call) -> Chunk:
 
 
 def _broken_event(call: Call) -> Chunk:
+    if bedrock.is_bedrock(call.request):
+        return bedrock.broken_frame()
     if anthropic.is_anthropic(call.request):
         return anthropic.broken_event()
     return b'data: {"id":"chatcmpl-broken","object":"chat.comp\n\n', False
