@@ -8,11 +8,13 @@ pico-dollars; a tier holds only what differs from the row.
 import gzip
 import hashlib
 import json
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, Decimal
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,8 @@ _LONG_PRICES = {
     "cache_write_1h_pico": "long_cache_write_1h_pico",
 }
 _TIERS = {"": "", "_priority": "priority", "_flex": "flex", "_batches": "batch"}
+# Ways to be served whose price is told as a multiple of the plain one, and all of them at once.
+_MULTIPLES = ("fast", "us")
 _TOKEN_COST = re.compile(
     rf"(?P<unit>{'|'.join(_TOKEN_PRICES)})(?:_above_(?P<thousands>\d+)k_tokens)?(?P<tier>{'|'.join(_TIERS)})"
 )
@@ -144,6 +148,8 @@ def _put_row(done: Conversion, place: tuple[str, str], entry: Mapping[str, Any],
     if not row:
         done.left_out.append(key)
         return
+    if multiples := _multiples(row, entry.get("provider_specific_entry")):
+        row["tiers"] = dict(sorted((row.get("tiers", {}) | multiples).items()))
     for name in ("max_input_tokens", "max_output_tokens"):
         if isinstance(entry.get(name), int) and entry[name] > 0:
             row[name] = entry[name]
@@ -171,6 +177,20 @@ def _token_prices(entry: Mapping[str, Any], done: Conversion, key: str) -> dict[
     if row and tiers:
         row["tiers"] = dict(sorted(tiers.items()))
     return row
+
+
+def _multiples(row: Mapping[str, Any], factors: Any) -> dict[str, dict[str, int]]:
+    """Tiers whose prices are multiples, rounded up: fast, us, fast_us."""
+    known = [
+        name for name in _MULTIPLES if isinstance(factors, Mapping) and isinstance(factors.get(name), int | Decimal)
+    ]
+    prices = {name: value for name, value in row.items() if name.endswith("_pico")}
+    tiers = {}
+    for size in range(1, len(known) + 1):
+        for names in combinations(known, size):
+            factor = math.prod(Decimal(factors[name]) for name in names)
+            tiers["_".join(names)] = {name: math.ceil(value * factor) for name, value in prices.items()}
+    return tiers
 
 
 def _unit_prices(entry: Mapping[str, Any], done: Conversion, key: str) -> dict[str, Any]:

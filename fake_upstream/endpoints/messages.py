@@ -111,7 +111,8 @@ def _usage(call: Call, said: Generation) -> dict[str, Any]:
     }
     if said.reasoning_tokens:
         usage["output_tokens_details"] = {"thinking_tokens": said.reasoning_tokens}
-    return usage | ({"speed": "fast"} if call.member("speed") == "fast" else {})
+    told = {name: value for name in ("speed", "inference_geo") if (value := call.member(name)) is not None}
+    return usage | told
 
 
 def _reason(said: Generation, tool: str) -> str:

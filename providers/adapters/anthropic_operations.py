@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
+from providers.adapters.anthropic_usage import served_as
 from providers.adapters.base import BodyFacts, Operation
 
 _JSON: dict[str, Operation] = {
@@ -65,7 +66,8 @@ def facts_of(operation: Operation, document: Mapping[str, Any]) -> BodyFacts:
         ),
         open_input=not closed or _brings_more(document),
         hidden_input_tokens=images * _IMAGE_TOKENS + (_tool_tokens(tools) if tools else 0),
-        service_tier="fast" if document.get("speed") == "fast" else "",
+        # Where nothing is said, the account may be set to a place that costs more.
+        service_tier=served_as(document.get("speed"), document.get("inference_geo") or "us"),
         deferred=bool(others),
         other_models=others,
     )

@@ -97,15 +97,20 @@ def _cache_writes(usage: Mapping[str, Any], known: TokenUsage) -> tuple[int, int
     return total - hour, hour
 
 
+def served_as(speed: Any, place: Any) -> str:
+    """The tier of a speed and a place where it was done: "fast", "us", "fast_us", or "" for the plain price."""
+    return "_".join(name for name in ("fast" if speed == "fast" else "", "us" if place == "us" else "") if name)
+
+
 def _thought(usage: Mapping[str, Any], known: int) -> int:
     details = usage.get("output_tokens_details")
     return _told(details, "thinking_tokens", known) if isinstance(details, dict) else known
 
 
 def _tier(usage: Mapping[str, Any]) -> str:
-    """A speed is a tier too: it has a price of its own."""
-    if usage.get("speed") == "fast":
-        return "fast"
+    """Speed and place are tiers too: they have prices of their own."""
+    if served := served_as(usage.get("speed"), usage.get("inference_geo")):
+        return served
     tier = usage.get("service_tier")
     return tier if isinstance(tier, str) and tier != "standard" else ""
 

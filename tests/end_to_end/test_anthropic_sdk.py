@@ -199,6 +199,20 @@ def test_the_older_completions(caller: Caller, streamed: bool) -> None:
     assert event.cost_nano == 8_000 * event.input_tokens + 24_000 * 16
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize(
+    ("how", "times"),
+    [({"speed": "fast"}, 2.0), ({"inference_geo": "us"}, 1.1), ({"speed": "fast", "inference_geo": "us"}, 2.2)],
+)
+def test_speed_and_place_have_prices_of_their_own(
+    client: Anthropic, caller: Caller, how: dict[str, Any], times: float, streamed: bool
+) -> None:
+    answer: Any = client.messages.create(**ASKED, **how, stream=streamed)
+    if streamed:
+        list(answer)
+    assert caller.event().cost_nano == round(PLAIN_COST * times)
+
+
 def test_several_at_once_without_waiting(caller: Caller) -> None:
     async def ask() -> list[str]:
         url = caller.gateway.url + claude.PREFIX

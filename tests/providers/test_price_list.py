@@ -253,6 +253,22 @@ def test_it_converts_long_contexts_and_tiers() -> None:
     }
 
 
+def test_it_converts_multiples_of_the_plain_price() -> None:
+    row = converted(
+        input_cost_per_token=5e-06,
+        cache_read_input_token_cost=0.0000005,
+        output_cost_per_token_batches=5e-07,
+        provider_specific_entry={"fast": 2.0, "us": 1.1, "other": "x"},
+    )
+    assert row["tiers"] == {
+        "batch": {"output_pico": 500_000},
+        "fast": {"input_pico": 10_000_000, "cache_read_pico": 1_000_000},
+        "fast_us": {"input_pico": 11_000_000, "cache_read_pico": 1_100_000},
+        "us": {"input_pico": 5_500_000, "cache_read_pico": 550_000},
+    }
+    assert "tiers" not in converted(input_cost_per_token=5e-06, provider_specific_entry={"fast": "x"})
+
+
 def test_it_leaves_out_what_the_list_calls_free_without_knowing() -> None:
     assert converted(input_cost_per_token=0.0, output_cost_per_token=0.0, max_input_tokens=5) == {}
     assert converted(input_cost_per_token=1e-06, output_cost_per_token=0.0) == {"input_pico": 1_000_000}
