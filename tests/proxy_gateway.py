@@ -25,6 +25,7 @@ from keys.secrets import Pepper, digest_of
 from providers.records import CustomProviderRecord, PriceRecord, ProviderRecord
 from proxy.access_log import AccessLog
 from proxy.application import Proxy, Surroundings, build_proxy
+from proxy.cache_store import AnswerStore
 from proxy.config import ProxyConfig
 from proxy.snapshot import Snapshot
 from reporting.records import UsageEventRecord
@@ -190,7 +191,7 @@ def openai_setting(url: str, **changes: object) -> ProviderRecord:
 
 @contextlib.asynccontextmanager
 async def running_proxy(
-    doors: PlainDoors, *, counters: CounterStore | None = None, **config: object
+    doors: PlainDoors, *, counters: CounterStore | None = None, answers: AnswerStore | None = None, **config: object
 ) -> AsyncIterator[RunningProxy]:
     """Serve a proxy with uvicorn on a free loopback port, in the test's own event loop."""
     with tempfile.TemporaryDirectory() as directory:
@@ -199,12 +200,14 @@ async def running_proxy(
         values = {"peppers": (PEPPER,), "spool_root": root, "poll_interval_s": 0.05, "access_log": False}
         proxy = build_proxy(
             ProxyConfig(**{**values, **config}),  # type: ignore[arg-type]
-            Surroundings(doors, store, AccessLog(enabled=False)),
+            Surroundings(doors, store, AccessLog(enabled=False), answers),
         )
         await proxy.start()
         port = free_port()
         server = uvicorn.Server(
-            uvicorn.Config(proxy, host="127.0.0.1", port=port, log_level="error", lifespan="off", ws="none")
+            uvicorn.Config(
+                proxy, interface="asgi3", host="127.0.0.1", port=port, log_level="error", lifespan="off", ws="none"
+            )
         )
         serving = asyncio.create_task(server.serve())
         while not server.started:
@@ -221,7 +224,11 @@ async def running_proxy(
 
 @contextlib.contextmanager
 def proxy_in_thread(
-    doors: PlainDoors, *, make_counters: Callable[[], CounterStore] = MemoryCounters, **config: object
+    doors: PlainDoors,
+    *,
+    make_counters: Callable[[], CounterStore] = MemoryCounters,
+    answers: AnswerStore | None = None,
+    **config: object,
 ) -> Iterator[RunningProxy]:
     """The same in a thread, for clients that block. Counters are made on the loop that uses them."""
     started = threading.Event()
@@ -230,7 +237,7 @@ def proxy_in_thread(
 
     async def serve() -> None:
         stop = asyncio.Event()
-        async with running_proxy(doors, counters=make_counters(), **config) as gateway:
+        async with running_proxy(doors, counters=make_counters(), answers=answers, **config) as gateway:
             running.append(gateway)
             stops.append(lambda: loop.call_soon_threadsafe(stop.set))
             loop = asyncio.get_running_loop()

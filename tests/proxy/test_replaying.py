@@ -24,5 +24,5 @@ def test_members_of_another_kind_are_not_guessed_at() -> None:
 
 
 def test_a_head_takes_what_was_said_first() -> None:
-    chunks = [{"id": "", "model": "m"}, {"id": "1", "model": "other", "created": 5}]
+    chunks: list[dict[str, object]] = [{"id": "", "model": "m"}, {"id": "1", "model": "other", "created": 5}]
     assert head_of(chunks, "kind") == {"id": "1", "object": "kind", "created": 5, "model": "m"}
