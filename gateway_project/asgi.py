@@ -2,7 +2,6 @@
 
 import sys
 
-from channels.routing import ProtocolTypeRouter
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 
@@ -25,14 +24,14 @@ _REGROUP_S = 3.0
 def build_admin_listener(too_large: bytes) -> Listener:
     """Django: the admin site and the admin REST. No WebSockets. too_large: what refuses a longer body."""
     django = BodyLimit(get_asgi_application(), settings.MAX_BODY_BYTES, too_large)
-    return Listener(ProtocolTypeRouter({"http": django, "websocket": deny_websocket}), NoLife())
+    return Listener({"http": django, "websocket": deny_websocket}, NoLife())
 
 
 def build_proxy_listener() -> Listener:
     """The proxy, with the doors to the database that only this module gives it."""
     surroundings = Surroundings(DatabaseDoors(settings.SPOOL_DIR), counters(), _access_log(), _answers())
     proxy = build_proxy(proxy_config(), surroundings)
-    return Listener(ProtocolTypeRouter({"http": proxy, "websocket": deny_websocket}), proxy)
+    return Listener({"http": proxy, "websocket": deny_websocket}, proxy)
 
 
 def proxy_config() -> ProxyConfig:

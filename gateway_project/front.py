@@ -1,5 +1,6 @@
 """The outermost wrapper of a listener: what a client must not decide is decided here, whichever server runs."""
 
+from collections.abc import Awaitable, Mapping
 from typing import Any, Protocol
 
 _NO_WEBSOCKETS = (
@@ -34,14 +35,14 @@ class NoLife:
 
 
 class Listener:
-    """Serves `application` and lives the `life` that belongs to it.
+    """Serves `applications`, by the protocol of the scope, and lives the `life` that belongs to them.
 
     Daphne takes root_path from a header of the client, and header names with an underscore look to CGI-like code
     as if they were spelled with a dash: both end here.
     """
 
-    def __init__(self, application: Any, life: Life, *, root_path: str = "") -> None:
-        self._application = application
+    def __init__(self, applications: Mapping[str, Any], life: Life, *, root_path: str = "") -> None:
+        self._applications = applications
         self._life = life
         self._root_path = root_path
 
@@ -54,17 +55,18 @@ class Listener:
     async def stop(self) -> None:
         await self._life.stop()
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    def __call__(self, scope: Any, receive: Any, send: Any) -> Awaitable[None]:
+        """Not a coroutine itself: each layer of them would be walked through with every chunk of a stream."""
         scope["root_path"] = self._root_path
         headers = scope["headers"]
         for name, value in headers:
-            if b"_" in name:
+            if name.find(b"_") >= 0:  # `in` raises and catches an exception inside
                 scope["headers"] = [(name, value) for name, value in headers if b"_" not in name]
             elif name == b"upgrade" and value.lower() == b"websocket" and scope["type"] == "http":
                 # A server without WebSockets hands the handshake over as a plain request.
-                await _answer(send, 501, _NO_WEBSOCKETS)
-                return
-        await self._application(scope, receive, send)
+                return _answer(send, 501, _NO_WEBSOCKETS)
+        answering: Awaitable[None] = self._applications[scope["type"]](scope, receive, send)
+        return answering
 
 
 class BodyLimit:

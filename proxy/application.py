@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 import orjson
@@ -82,7 +83,6 @@ class Proxy:
         store = surroundings.answers or MemoryAnswers(config.cache_max_bytes)
         self._answers = AnswerCache(store, max_answer_bytes=config.cache_max_answer_bytes)
         self._tasks: list[asyncio.Task[None]] = []
-        self._requests = 0
         self._stopping = False
         parts = Parts(
             config=config,
@@ -140,7 +140,7 @@ class Proxy:
         """Stop being ready, wait up to grace_s for running requests, close everything."""
         self._stopping = True
         deadline = asyncio.get_running_loop().time() + grace_s
-        while self._requests and asyncio.get_running_loop().time() < deadline:
+        while self._endpoint.in_flight and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.05)
         self._sweeper.cancel_all()
         await self._settler.drain()
@@ -156,7 +156,7 @@ class Proxy:
 
     @property
     def requests_in_flight(self) -> int:
-        return self._requests
+        return self._endpoint.in_flight
 
     def trouble(self) -> str:
         """Why this process should get no traffic; "" when it may."""
@@ -168,16 +168,11 @@ class Proxy:
             return "the disk does not take records"
         return ""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         path = scope["path"]
         if path in ("/api/health", "/ready"):
-            await self._answer_health(path, Reply(send, []))
-            return
-        self._requests += 1
-        try:
-            await self._endpoint(scope, receive, send)
-        finally:
-            self._requests -= 1
+            return self._answer_health(path, Reply(send, []))
+        return self._endpoint(scope, receive, send)
 
     async def _answer_health(self, path: str, reply: Reply) -> None:
         if path == "/api/health":
@@ -189,7 +184,7 @@ class Proxy:
             "reason": trouble,
             "config_version": self._snapshots.current.version,
             "snapshot_age_s": round(self._snapshots.age_s, 3),
-            "requests_in_flight": self._requests,
+            "requests_in_flight": self._endpoint.in_flight,
             "unsettled": self._ledger.unsettled,
             "breakers": self._breakers.states(),
         }

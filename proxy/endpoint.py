@@ -27,6 +27,7 @@ class Endpoint:
         self._config = config
         self._calls = calls
         self._pipeline = pipeline
+        self.in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started, request_id = clock.perf(), new_event_id()
@@ -36,6 +37,7 @@ class Endpoint:
             extra += cors.answer_headers(origin, self._config.cors_allowed_origins)
         reply = Reply(send, extra)
         dialect: ErrorDialect = "openai"
+        self.in_flight += 1
         try:
             if scope["method"] == "OPTIONS":
                 await reply.whole(204, cors.preflight_headers(read), b"")
@@ -62,6 +64,8 @@ class Endpoint:
                 dialect,
                 request_id,
             )
+        finally:
+            self.in_flight -= 1
 
 
 def _request(scope: Scope, read: dict[bytes, bytes], request_id: str, started: float) -> IncomingRequest:

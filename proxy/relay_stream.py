@@ -151,7 +151,9 @@ class StreamRelay:
         splitter = sse.Splitter()
         try:
             read = _reader(answer, packed, decoder)
-            if await self._pass_all(_in_slices(read) if self._grows else read, splitter):
+            passing = self._pass_all(_in_slices(read) if self._grows else read, splitter)
+            # A task of its own: every chunk would be handed through all the layers that wait for this one.
+            if await asyncio.ensure_future(passing):
                 await self._cut(answer)
                 return
         except BROKEN:
@@ -292,6 +294,9 @@ class StreamRelay:
     def _is_dropped(self, payload: Mapping[str, Any]) -> bool:
         """Takes the event's usage; true for the usage chunk that only the gateway asked for."""
         meter = self._meter
+        if self._call.operation.tells_late:
+            meter.late = self._call.adapter.late_usage(payload) or meter.late
+            return False
         reading = self._call.adapter.read_event(self._call.operation, payload, meter.usage or meter.begun)
         if reading.model:
             meter.response_model = reading.model

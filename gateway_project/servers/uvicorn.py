@@ -64,6 +64,7 @@ class _Server(uvicorn.Server):
 def _uvicorn_config(application: Application, config: ServerConfig) -> uvicorn.Config:
     return uvicorn.Config(
         application,
+        interface="asgi3",  # not told by a listener, which is no coroutine function
         http=_protocol_class(config),
         ws="none",
         lifespan="off",

@@ -20,7 +20,7 @@ def main(kind: str, port: int, upstream: str, spool: Path) -> None:
     surroundings = Surroundings(doors, MemoryCounters(), AccessLog(enabled=False))
     proxy = build_proxy(ProxyConfig(peppers=(PEPPER,), spool_root=spool), surroundings)
     config = ServerConfig("127.0.0.1", port, 5.0, 30.0, 1_000_000, b"{}")
-    server.serve(Listener(proxy, proxy), config, lambda: print("serving", flush=True))
+    server.serve(Listener({"http": proxy}, proxy), config, lambda: print("serving", flush=True))
 
 
 if __name__ == "__main__":

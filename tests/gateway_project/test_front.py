@@ -25,7 +25,7 @@ class Recording(NoLife):
 
 async def call(scope: dict[str, Any], *, root_path: str = "") -> dict[str, Any]:
     inner = Recording()
-    await Listener(inner, NoLife(), root_path=root_path)(scope, None, None)
+    await Listener({"http": inner}, NoLife(), root_path=root_path)(scope, None, None)
     return inner.scope
 
 
@@ -43,7 +43,7 @@ async def test_header_names_with_an_underscore_are_dropped() -> None:
 
 async def test_it_passes_on_its_life() -> None:
     life = Recording()
-    listener = Listener(life, life)
+    listener = Listener({"http": life}, life)
     await listener.start()
     listener.begin_stopping()
     await listener.stop()
@@ -51,7 +51,7 @@ async def test_it_passes_on_its_life() -> None:
 
 
 async def test_it_has_an_application_without_a_life() -> None:
-    listener = Listener(Recording(), NoLife())
+    listener = Listener({"http": Recording()}, NoLife())
     await listener.start()
     listener.begin_stopping()
     await listener.stop()
@@ -134,6 +134,6 @@ async def test_a_handshake_that_comes_as_a_request_is_refused() -> None:
 
     inner = Recording()
     scope = {"type": "http", "headers": [(b"upgrade", b"WebSocket")]}
-    await Listener(inner, NoLife())(scope, None, send)
+    await Listener({"http": inner}, NoLife())(scope, None, send)
     assert sent[0]["status"] == 501
     assert inner.scope == {}
