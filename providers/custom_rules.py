@@ -93,33 +93,42 @@ def check_routes(routes: Any) -> list[CustomRouteRecord]:
     """The route configs, with every member checked."""
     if not isinstance(routes, list):
         raise invalid("route_configs", "must be a list")
-    if not 0 < len(routes) <= MAX_ROUTES:
-        raise invalid("route_configs", f"must be 1 to {MAX_ROUTES} route configs")
-    found = [_checked(index, route) for index, route in enumerate(routes)]
-    seen: set[str] = set()
-    for index, route in enumerate(found):
-        if route.path in seen:
-            raise invalid(route_member(index, "path"), f"must be unique: {route.path} is there twice")
-        seen.add(route.path)
-    return found
+    return _within_bounds(_by_path([_checked(index, route) for index, route in enumerate(routes)]))
 
 
-def merged(stored: Sequence[Mapping[str, Any]], changes: Any) -> list[Mapping[str, Any]]:
-    """Route configs changed by path: members that are not empty override, null empties, unknown paths are appended."""
+def merged(stored: Sequence[Mapping[str, Any]], changes: Any) -> list[CustomRouteRecord]:
+    """Route configs changed by path: members that are not empty override, null empties, unknown paths are appended.
+
+    Errors name a member by its place among the changes.
+    """
     if not isinstance(changes, list):
         raise invalid("route_configs", "must be a list")
-    by_path: dict[str, dict[str, Any]] = {route["path"]: dict(route) for route in stored}
-    seen: set[str] = set()
+    before = {route["path"]: route for route in stored}
+    changed = []
     for index, change in enumerate(changes):
         path = change.get("path") if isinstance(change, Mapping) else None
         if not isinstance(path, str) or not path:
             raise invalid(route_member(index, "path"), "must say which route config is meant")
-        if path in seen:
-            raise invalid(route_member(index, "path"), f"must be unique: {path} is there twice")
-        seen.add(path)
         given = {name: value for name, value in change.items() if value not in ("", [])}
-        by_path[path] = by_path.get(path, {}) | given
-    return list(by_path.values())
+        changed.append(_checked(index, {**before.get(path, {}), **given}))
+    after = _by_path(changed)
+    kept = {path: after.get(path) or _checked(index, route) for index, (path, route) in enumerate(before.items())}
+    return _within_bounds(kept | after)
+
+
+def _by_path(routes: Sequence[CustomRouteRecord]) -> dict[str, CustomRouteRecord]:
+    found: dict[str, CustomRouteRecord] = {}
+    for index, route in enumerate(routes):
+        if route.path in found:
+            raise invalid(route_member(index, "path"), f"must be unique: {route.path} is there twice")
+        found[route.path] = route
+    return found
+
+
+def _within_bounds(routes: Mapping[str, CustomRouteRecord]) -> list[CustomRouteRecord]:
+    if not 0 < len(routes) <= MAX_ROUTES:
+        raise invalid("route_configs", f"must be 1 to {MAX_ROUTES} route configs")
+    return list(routes.values())
 
 
 def _empty_in(index: int, route: Any) -> list[str]:

@@ -64,7 +64,7 @@ def update_custom_provider(
         routes = None
         if route_configs is not None:
             stored = [route_config(route) for route in row.routes.all()]
-            routes = rules.check_routes(route_configs if replace else rules.merged(stored, route_configs))
+            routes = rules.check_routes(route_configs) if replace else rules.merged(stored, route_configs)
         if authentication_param is not None:
             row.authentication_param = rules.check_parameter(authentication_param)
         row.updated_at = clock.now()

@@ -127,7 +127,7 @@ class RestResource:
         created = self.create(rest)
         changed = rest.patch(self.one(created), **self.changes()).json()
         assert {name: changed[name] for name in self.changes()} == self.changes()
-        untouched = set(created) - set(self.changes()) - {"updatedAt"}
+        untouched = set(created) - set(self.changes()) - {"updatedAt", "updated_at"}
         assert {name: changed[name] for name in untouched} == {name: created[name] for name in untouched}
 
     def test_it_names_each_required_member_that_is_missing(self, rest: RestClient) -> None:
