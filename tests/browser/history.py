@@ -76,17 +76,39 @@ def settings_and_keys(chance: random.Random) -> tuple[dict[str, str], Shares]:
         allowed_models=["our-llama-70b"],
         cost_map={"promptCostPerModel": {"our-llama-70b": 0}, "completionCostPerModel": {"our-llama-70b": 0}},
     )
-    create_setting(
+    azure = create_setting(
         provider="azure", setting={"resourceName": "contoso-eu", "apikey": "canary-of-azure"}, name="Azure, Europe"
     )
     secrets: dict[str, str] = {}
     keys: Shares = {}
     for name, tags, share, limits in KEYS:
+        setting_ids = [openai.pk, azure.pk] if "support" in tags else [openai.pk]
         with time_machine.travel(clock.now() + chance.randrange(9 * 86_400)):
-            key, secrets[name] = create_key(name=name, tags=tags, setting_ids=[openai.pk], **limits)
+            key, secrets[name] = create_key(name=name, tags=tags, setting_ids=setting_ids, **limits)
         keys[str(key.pk)] = (share, tags)
     revoke_key(next(reversed(keys)), reason="Replaced by the support assistant.")
+    make_route(next(iter(keys)))
     return secrets, keys
+
+
+def make_route(key_id: str) -> None:
+    from routes.services import create_route
+
+    create_route(
+        name="Support, with a spare",
+        path="/support/chat/completions",
+        key_ids=[key_id],
+        steps=[
+            {"provider": "openai", "model": "gpt-4o-mini", "retries": 2, "timeout": "30s"},
+            {
+                "provider": "azure",
+                "model": "gpt-4o-mini",
+                "params": {"deploymentId": "gpt-4o-mini-eu", "apiVersion": "2024-10-21"},
+            },
+        ],
+        cache_enabled=True,
+        cache_ttl="1h",
+    )
 
 
 def events(chance: random.Random, keys: Shares, now: int, per_hour: int) -> Iterator["UsageEventRecord"]:

@@ -10,13 +10,19 @@ from tests.browser.conftest import Seen, Site
 
 pytestmark = pytest.mark.browser
 LISTS = (
-    *("keys/key", "providers/providersetting", "providers/modelprice", "providers/loadedpricelist"),
+    *("keys/key", "providers/providersetting", "providers/modelprice", "providers/loadedpricelist", "routes/route"),
     *("reporting/usageevent", "reporting/keyspend", "reporting/hourlyusage", "reporting/dailyusage"),
     *("reporting/spoolcursor", "reporting/rejectedrecord", "auth/user", "auth/group", "admin/logentry"),
     *("gateway_project/configversion", "gateway_project/keychange", "gateway_project/secretcheck"),
 )
-FORMS = ("keys/key/add", "providers/providersetting/add", "providers/modelprice/add", "auth/user/add")
-WITH_ROWS = ("keys/key", "providers/providersetting", "providers/modelprice", "reporting/usageevent")
+FORMS = (
+    "keys/key/add",
+    "providers/providersetting/add",
+    "providers/modelprice/add",
+    "routes/route/add",
+    "auth/user/add",
+)
+WITH_ROWS = ("keys/key", "providers/providersetting", "providers/modelprice", "routes/route", "reporting/usageevent")
 CURL = "curl http://localhost:8002/api/providers/openai/v1/chat/completions"
 
 
@@ -108,3 +114,39 @@ def test_a_setting_asks_for_what_its_provider_needs(admin: Page, site: Site, see
     expect(admin.get_by_text("setting.url", exact=False).first).to_be_visible()
     assert "canary" not in admin.content()
     assert (seen.foreign, seen.troubles) == ([], [])
+
+
+def test_a_route_is_made_of_steps_in_an_order(admin: Page, seen: Seen, screenshots: Path) -> None:
+    admin.goto("/admin/routes/route/add/")
+    admin.locator("#id_name").fill("Drafts")
+    admin.locator("#id_path").fill("/drafts/chat/completions")
+    admin.locator(".select2-selection").click()
+    admin.keyboard.type("supp")
+    admin.get_by_role("option", name="Support assistant").click()
+    admin.get_by_label("Keep answers").check()
+    fill_step(admin, 0, provider="azure", model="gpt-4o")
+    admin.locator("#id_steps-0-param_deploymentId").fill("gpt-4o-eu")
+    admin.get_by_role("link", name=re.compile("Add another")).click()
+    fill_step(admin, 1, provider="openai", model="gpt-4.1-mini")
+    admin.get_by_role("button", name="Save and continue editing").click()
+    expect(admin.get_by_text("steps.[0].params.apiVersion must not be empty", exact=False)).to_be_visible()
+    expect(admin.get_by_text("Support assistant", exact=False).first).to_be_visible()
+    admin.locator("#id_steps-0-param_apiVersion").fill("2024-10-21")
+    admin.screenshot(path=screenshots / "route-form.png", full_page=True)
+    admin.get_by_role("button", name="Save and continue editing").click()
+    expect(admin.locator("#route-address")).to_contain_text(":8002/api/routes/drafts/chat/completions")
+    expect(admin.locator("#id_steps-1-model")).to_have_value("gpt-4.1-mini")
+    admin.locator("#id_steps-0-position").fill("2")
+    admin.get_by_role("button", name="Save and continue editing").click()
+    expect(admin.locator("#id_steps-0-model")).to_have_value("gpt-4.1-mini")
+    expect(admin.locator("#id_steps-1-param_deploymentId")).to_have_value("gpt-4o-eu")
+    admin.get_by_role("button", name="Purge cache").click()
+    expect(admin.get_by_text("was purged", exact=False)).to_be_visible()
+    admin.goto("/admin/routes/route/")
+    expect(admin.get_by_text("azure gpt-4o", exact=True)).to_be_visible()
+    assert (seen.foreign, seen.troubles) == ([], [])
+
+
+def fill_step(admin: Page, number: int, *, provider: str, model: str) -> None:
+    admin.locator(f"#id_steps-{number}-provider").select_option(provider)
+    admin.locator(f"#id_steps-{number}-model").fill(model)
