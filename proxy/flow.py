@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import msgspec
 
 from gateway_project.shared.counters import Limit
-from providers.adapters.base import Adapter, BodyFacts, Operation, UpstreamRequest
+from providers.adapters.base import Adapter, BodyFacts, LateUsage, Operation, UpstreamRequest
 from providers.records import PriceRecord, ProviderRecord, TokenUsage
 from proxy.headers import AnswerHead
 from reporting.records import AttemptRecord, Charge, Ending
@@ -155,5 +155,6 @@ class Meter(msgspec.Struct):
     response_body: bytearray | None = None
     tried: tuple[AttemptRecord, ...] = ()
     trying_since: float | None = None
+    late: LateUsage | None = None
     recorded: bool = False
     closing: "asyncio.Task[None] | None" = None

@@ -18,6 +18,7 @@ from gateway_project.shared.counters import (
     Limit,
     Refused,
 )
+from gateway_project.shared.ids import new_event_id
 from gateway_project.shared.problems import Unavailable
 from keys.limits import ChargedWindow, charges_for, limits_for
 from keys.records import KeyRecord
@@ -187,6 +188,10 @@ class Ledger:
             self._doubted.clear()
         self._doubted[reservation.subject] = now
         self._unsettled.append((reservation.subject, reservation.id, {}))
+
+    def doubt(self, reservation: Reservation) -> None:
+        """Let the counters of a subject be loaded from the books again, which know more of it now."""
+        self._unsettled.append((reservation.subject, new_event_id(), {}))
 
     @property
     def unsettled(self) -> int:

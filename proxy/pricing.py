@@ -39,6 +39,7 @@ def price_by_answer(call: Call, setting: ProviderRecord, prices: Prices) -> Pric
     An answer of an unmetered operation may tell usage all the same, as runs of threads do, and then says of which
     model.
     """
-    if not call.adapter.answers_name_model and call.operation.metering != "unmetered":
+    told = call.operation.metering == "unmetered" or call.operation.tells_late
+    if not call.adapter.answers_name_model and not told:
         return None
     return partial(price_of, setting, prices, embeddings=call.operation.name == "embeddings")

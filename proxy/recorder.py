@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from gateway_project.shared import clock
+from providers.adapters.base import LateUsage
 from providers.records import TokenUsage
 from proxy.attempts import usage_of_all
 from proxy.config import ProxyConfig
@@ -42,12 +43,44 @@ class Recorder:
     def record(self, visit: Visit, *, cost_nano: int, price_status: str) -> UsageEventRecord:
         """Append the visit's event. Raises OSError when the disk does not take it."""
         event = self._event(visit, cost_nano, price_status)
+        self._append(event)
+        return event
+
+    def record_late(self, visit: Visit, late: LateUsage, event_id: str, cost_nano: int | None) -> None:
+        """Append the event of work whose usage a visit was told. Raises OSError. cost_nano: None for unpriced."""
+        request, key, reservation = visit.request, visit.key, visit.reservation
+        members: dict[str, Any] = {}
+        _add_used(members, late.usage)
+        event = UsageEventRecord(
+            id=event_id,
+            created_at=late.ended_at,
+            key_id=key.id,
+            method=request.method,
+            path=request.path[:_MAX_PATH],
+            status=visit.meter.status,
+            ending="completed",
+            charges=reservation.charges if reservation else (),
+            tags=key.tags,
+            operation="late_usage",
+            provider=visit.call.adapter.provider if visit.call else "",
+            setting_id=visit.plan.setting.id if visit.plan else "",
+            request_model=late.model[:_MAX_TEXT],
+            response_model=late.model[:_MAX_TEXT],
+            usage_source="upstream",
+            cost_nano=cost_nano or 0,
+            price_status="unpriced" if cost_nano is None else "priced",
+            policy_id=key.policy_id or "",
+            upstream_request_id=late.name[:_MAX_TEXT],
+            **members,
+        )
+        self._append(event)
+
+    def _append(self, event: UsageEventRecord) -> None:
         try:
             self._spool.append(self._encoder.encode(event))
         except OSError:
             self.has_room = False
             raise
-        return event
 
     def _event(self, visit: Visit, cost_nano: int, price_status: str) -> UsageEventRecord:
         request, key, meter, reservation = visit.request, visit.key, visit.meter, visit.reservation

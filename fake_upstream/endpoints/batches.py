@@ -89,6 +89,21 @@ def _complete(call: Call, batch: Stored) -> None:
     counts = {"total": len(lines), "completed": len(lines), "failed": 0}
     file = store_file(call, "output.jsonl", output, "batch_output")
     batch.update(status="completed", output_file_id=file["id"], completed_at=call.now, request_counts=counts)
+    batch.update(model=lines[0].get("body", {}).get("model", "") if lines else "", usage=_usage(output))
+
+
+def _usage(output: bytes) -> dict[str, Any]:
+    """The sum of all results, in the words of the Responses API."""
+    results = [orjson.loads(line)["response"]["body"]["usage"] for line in output.splitlines()]
+    given = sum(result["prompt_tokens"] for result in results)
+    made = sum(result["completion_tokens"] for result in results)
+    return {
+        "input_tokens": given,
+        "input_tokens_details": {"cached_tokens": 0},
+        "output_tokens": made,
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": given + made,
+    }
 
 
 def _result(call: Call, line: dict[str, Any]) -> dict[str, Any]:

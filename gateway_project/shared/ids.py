@@ -1,5 +1,6 @@
 """Identifiers: random UUIDs for rows, time-ordered ones (RFC 9562, version 7) for events."""
 
+import hashlib
 import os
 import time
 import uuid
@@ -16,8 +17,17 @@ def new_id() -> uuid.UUID:
 
 def new_event_id() -> str:
     """A version 7 UUID as text: sorts by creation time, to the millisecond."""
-    stamp = time.time_ns() // 1_000_000
-    value = (stamp & 0xFFFFFFFFFFFF) << 80 | _random_number()
+    return _version_7(time.time_ns() // 1_000_000, _random_number())
+
+
+def event_id_of(at: int, name: str) -> str:
+    """The same id whenever it is made of the same unix second and name; it sorts like the others."""
+    digest = hashlib.sha256(name.encode()).digest()
+    return _version_7(at * 1000, int.from_bytes(digest[:_RANDOM_BYTES], "big"))
+
+
+def _version_7(stamp_ms: int, rest: int) -> str:
+    value = (stamp_ms & 0xFFFFFFFFFFFF) << 80 | rest
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     text = f"{value:032x}"

@@ -21,6 +21,7 @@ class Operation(msgspec.Struct, frozen=True):
     """What a method and path mean at a provider. name: OpenTelemetry's gen_ai.operation.name where it has one.
 
     bodiless_method: the method such a request is sent with when it has no body; "": its own.
+    tells_late: an answer tells usage of work that goes on between calls, again whenever one looks at it.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Operation(msgspec.Struct, frozen=True):
     body: BodyKind = "any"
     model_in_path: str = ""
     bodiless_method: str = ""
+    tells_late: bool = False
 
 
 class BodyFacts(msgspec.Struct, frozen=True):
@@ -99,6 +101,15 @@ class UsageReading(NamedTuple):
     usage: TokenUsage | None
     model: str = ""
     final: bool = True
+
+
+class LateUsage(NamedTuple):
+    """Usage of work that has ended. name: the provider's id of it; ended_at: unix seconds."""
+
+    name: str
+    ended_at: int
+    usage: TokenUsage
+    model: str
 
 
 class ErrorAnswer(NamedTuple):
@@ -196,6 +207,10 @@ class Adapter(Protocol):
         """Usage from one stream event, where events tell it bit by bit. before: what the ones before it told."""
         ...
 
+    def late_usage(self, payload: Mapping[str, Any]) -> LateUsage | None:
+        """What an answer or event of an operation that `tells_late` says of work that has ended."""
+        ...
+
     def head_usage(self, headers: Sequence[tuple[bytes, bytes]]) -> TokenUsage | None:
         """Usage from the headers of an answer whose body tells none."""
         ...
@@ -253,6 +268,10 @@ class PlainTransport:
 
     def decoder(self, operation: Operation) -> StreamDecoder | None:
         del operation
+        return None
+
+    def late_usage(self, payload: Mapping[str, Any]) -> LateUsage | None:
+        del payload
         return None
 
     def head_usage(self, headers: Sequence[tuple[bytes, bytes]]) -> TokenUsage | None:

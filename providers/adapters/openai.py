@@ -10,12 +10,14 @@ import orjson
 from providers.adapters.base import (
     BodyFacts,
     CutContext,
+    LateUsage,
     Operation,
     PlainTransport,
     RouteTarget,
     StreamDialect,
     UsageReading,
 )
+from providers.adapters.openai_late import late_usage_of
 from providers.adapters.openai_operations import facts_of, operation_of
 from providers.adapters.openai_usage import image_usage_of, plain_reading, speech_usage_of, usage_of
 from providers.records import ProviderRecord, TokenUsage
@@ -88,6 +90,9 @@ class OpenAIAdapter(PlainTransport):
         if found is not None and isinstance(tier, str) and tier != "default":
             found = msgspec.structs.replace(found, service_tier=tier)
         return UsageReading(found, model if isinstance(model, str) else "")
+
+    def late_usage(self, payload: Mapping[str, Any]) -> LateUsage | None:
+        return late_usage_of(payload)
 
     def text_of(self, operation: Operation, payload: Mapping[str, Any], *, streamed: bool) -> str:
         if operation.name == "responses":

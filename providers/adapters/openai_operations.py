@@ -1,5 +1,6 @@
 """What OpenAI's methods and paths mean, and what each request body says. Source: OpenAI API reference."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
@@ -23,6 +24,11 @@ _JSON: dict[str, Operation] = {
 }
 _FREE_ROOTS = ("files", "uploads")
 _READ = Operation("read", "free")
+# Batches and runs work between calls: whoever looks at one that has ended is told its usage.
+_LATE_READ = Operation("read", "free", tells_late=True)
+_WORK = re.compile(r"batches/[^/]+|threads/[^/]+/runs/[^/]+")
+_RUNS = re.compile(r"threads/runs|threads/[^/]+/runs(?:/[^/]+/submit_tool_outputs)?")
+_RUN = re.compile(r"threads/[^/]+/runs/[^/]+")
 # Tuples: what a client names as type may be a list, which a set cannot look up.
 _MEDIA_PARTS = ("image_url", "input_image", "image", "input_audio", "file", "input_file")
 _OWN_TOOLS = ("function", "custom")
@@ -37,8 +43,9 @@ def operation_of(method: str, tail: str) -> Operation:
     if "%" in path:
         path = unquote(path)  # the provider decodes it as well: an encoded letter must not make a path another one
     if method in ("GET", "HEAD", "DELETE", "OPTIONS"):
-        model = path.removeprefix("models/") if path.startswith("models/") else ""
-        return Operation("read", "free", model_in_path=model) if model else _READ
+        if path.startswith("models/") and (model := path.removeprefix("models/")):
+            return Operation("read", "free", model_in_path=model)
+        return _LATE_READ if method == "GET" and _WORK.fullmatch(path) else _READ
     known = _JSON.get(path)
     if known is not None and method == "POST":
         return known
@@ -53,9 +60,10 @@ def _further_operation(method: str, path: str) -> Operation:
         return Operation("files", "free", bodiless_method="DELETE" if deletes else "")
     if root == "responses" and path.endswith("/cancel"):
         return Operation("read", "free")
-    if method == "POST" and root == "threads" and rest[1:2] == ["runs"] and len(rest) == 3:
-        # Changes the metadata of a run, whose answer repeats the usage the run has had.
-        return Operation("threads", "free")
+    if method == "POST" and _RUN.fullmatch(path):
+        return Operation("threads", "free")  # changes the metadata of a run
+    if method == "POST" and _RUNS.fullmatch(path):
+        return Operation("threads", "unmetered", tells_late=True)
     return Operation(root or "unknown", "unmetered")
 
 

@@ -150,7 +150,12 @@ def _sized(answer: Answer) -> list[tuple[bytes, bytes]]:
 def read_usage(visit: Visit, content: bytes | None) -> None:
     """Take usage and the model that answered from an answer. None: it cannot be unpacked."""
     call, meter = visit.call, visit.meter
-    if call is None or call.operation.metering == "free" or not 200 <= meter.status < 300:
+    if call is None or not 200 <= meter.status < 300:
+        return
+    if call.operation.tells_late:
+        meter.late = call.adapter.late_usage((_object(content) if content else None) or {})
+        return
+    if call.operation.metering == "free":
         return
     if content is None:
         meter.uncountable = True

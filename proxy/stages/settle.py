@@ -11,6 +11,7 @@ from providers.records import PriceRecord, TokenUsage
 from proxy.attempts import add_up
 from proxy.flow import Meter, Plan
 from proxy.generation import count_generated, count_input, count_text, counted_usage
+from proxy.late import LateBooks
 from proxy.ledger import Ledger
 from proxy.recorder import Recorder
 from proxy.visit import Visit
@@ -34,6 +35,7 @@ class Settler:
     def __init__(self, recorder: Recorder, ledger: Ledger) -> None:
         self._recorder = recorder
         self._ledger = ledger
+        self._late = LateBooks(recorder, ledger)
         self._closing: set[asyncio.Task[None]] = set()
 
     def check_room(self) -> None:
@@ -73,6 +75,8 @@ class Settler:
         if visit.call is not None and visit.call.route is not None:
             cost, status = add_up(visit, cost, status)
         try:
+            if meter.late is not None:
+                self._late.book(visit, meter.late)  # first: where the request is in the books, this is as well
             self._recorder.record(visit, cost_nano=cost, price_status=status)
         except OSError as error:
             logger.error("event_not_stored", request_id=visit.request.id, reason=str(error))
@@ -127,7 +131,7 @@ def _cost(visit: Visit) -> tuple[int, str]:
         return 0, "free"
     price = _price(plan, meter)
     if price is None:
-        return 0, "unpriced"
+        return 0, "unpriced" if meter.late is None else "free"
     if meter.usage is None and call.operation.name == "speech" and price.character_pico is not None:
         meter.usage, meter.usage_source = (
             TokenUsage(characters=visit.body.facts.characters if visit.body else 0),

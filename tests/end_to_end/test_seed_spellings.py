@@ -78,15 +78,17 @@ def test_a_run_is_priced_when_its_answer_tells_usage(caller: Caller) -> None:
     thread = client.beta.threads.create()
     run = client.beta.threads.runs.create(thread.id, assistant_id="asst_1")
     assert run.usage is not None
-    event = caller.event(number=2)
+    _, event, made = caller.events()
     assert (event.operation, event.response_model, event.input_tokens, event.output_tokens) == (
-        "threads", "gpt-4o-mini", 12, 16,
+        "late_usage", "gpt-4o-mini", 12, 16,
     )  # fmt: skip
     assert (event.price_status, event.usage_source, event.cost_nano) == ("priced", "upstream", RUN_NANO)
+    assert (event.upstream_request_id, event.requests, event.key_id) == (run.id, 0, caller.key.id)
+    assert (made.operation, made.price_status, made.cost_nano, made.requests) == ("threads", "free", 0, 1)
     # Looking at it, or changing it, tells the same usage again, and costs nothing again.
     client.beta.threads.runs.retrieve(run.id, thread_id=thread.id)
     client.beta.threads.runs.update(run.id, thread_id=thread.id, metadata={"a": "b"})
-    assert [event.cost_nano for event in caller.events()[2:]] == [0, 0]
+    assert [(event.operation, event.cost_nano) for event in caller.events()[3:]] == [("read", 0), ("threads", 0)]
 
 
 @SDK_DEPRECATED
@@ -94,8 +96,9 @@ def test_a_run_that_streams_is_priced_once(gateway: RunningProxy) -> None:
     caller = gateway.caller(cost_limit_nano=10**9, allow_unmetered=True)
     events = list(client_runs(caller.sdk()))
     assert [event.event for event in events][-2:] == ["thread.run.step.completed", "thread.run.completed"]
-    event = caller.event(number=1)
-    assert (event.stream, event.ending, event.price_status, event.cost_nano) == (True, "completed", "priced", RUN_NANO)
+    late, made = caller.events()
+    assert (late.operation, late.price_status, late.cost_nano) == ("late_usage", "priced", RUN_NANO)
+    assert (made.stream, made.ending, made.price_status, made.cost_nano) == (True, "completed", "free", 0)
 
 
 def client_runs(client: OpenAI) -> Any:

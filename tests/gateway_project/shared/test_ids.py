@@ -3,7 +3,7 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
-from gateway_project.shared.ids import new_event_id, new_id
+from gateway_project.shared.ids import event_id_of, new_event_id, new_id
 
 
 def test_a_row_id_is_a_random_uuid() -> None:
@@ -16,6 +16,14 @@ def test_an_event_id_is_a_version_7_uuid_of_now() -> None:
     assert event_id.version == 7
     assert event_id.variant == uuid.RFC_4122
     assert abs((event_id.int >> 80) - time.time() * 1000) < 5000
+
+
+def test_an_event_id_can_follow_from_what_it_is_of() -> None:
+    at = 1_700_000_000
+    event_id = uuid.UUID(event_id_of(at, "batch_1"))
+    assert (event_id.version, event_id.variant, event_id.int >> 80) == (7, uuid.RFC_4122, at * 1000)
+    assert event_id_of(at, "batch_1") == str(event_id)
+    assert len({event_id_of(at, "batch_1"), event_id_of(at, "batch_2"), event_id_of(at + 1, "batch_1")}) == 3
 
 
 def test_event_ids_sort_by_time() -> None:

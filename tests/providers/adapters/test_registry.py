@@ -1,6 +1,7 @@
 """A provider is added by a row of the catalogue and by nothing else."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from openai import OpenAI
@@ -39,7 +40,7 @@ def gateway(monkeypatch: pytest.MonkeyPatch, upstream: Upstream, db: None) -> It
 def test_a_row_makes_a_provider(gateway: RunningProxy, upstream: Upstream) -> None:
     caller = gateway.caller(setting_ids=tuple(gateway.doors.settings), cost_limit_nano=10**9)
     with OpenAI(api_key=caller.secret, base_url=f"{gateway.url}/api/providers/{NEW}/v1", max_retries=0) as client:
-        asked = {"model": "acme-1", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 50}
+        asked: Any = {"model": "acme-1", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 50}
         plain = client.chat.completions.create(**asked)
         assert upstream.last().target == "/inference/v1/chat/completions"
         chunks = list(client.chat.completions.create(**asked, stream=True))
