@@ -10,6 +10,7 @@ from django import forms
 from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelectMultiple
 from django.db import transaction
+from django.utils.text import capfirst
 from unfold.forms import PaginationInlineFormSet
 from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
@@ -154,6 +155,9 @@ class StepForm(ParamForm):  # type: ignore[misc, valid-type]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            if field.label:
+                field.label = capfirst(field.label)
         if self.instance._state.adding:
             return
         for name in ("provider", "model", "retries", "retry_interval_text", "timeout_text", "request_params"):
@@ -348,7 +352,8 @@ class StepFormSet(PaginationInlineFormSet):
         named = problem.fields[0] if isinstance(problem, ValidationFailed) and problem.fields else ""
         step = _STEP.fullmatch(named)
         if step:
-            forms_[int(step[1])].refuse(step[2], problem.detail.partition(" are invalid: ")[2] or problem.detail)
+            reason = problem.detail.partition(" are invalid: ")[2]
+            forms_[int(step[1])].refuse(step[2], capfirst(reason.removeprefix(named).strip()))
         else:
             route_form.refuse(problem)
 

@@ -94,7 +94,8 @@ def test_a_page_that_was_refused_shows_what_was_typed(key_id: str) -> None:
     text = response.content.decode()
     assert 'value="typed-model"' in text
     assert ">both<" in text
-    assert "must be above 0s" in text
+    assert "Must be above 0s" in text
+    assert "steps.[0]" not in text
 
 
 def test_it_keeps_the_order_of_keys(key_id: str, openai_key_id: str) -> None:
