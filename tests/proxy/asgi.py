@@ -35,9 +35,10 @@ class Called:
         body: bytes = b"{}",
         headers: tuple[tuple[bytes, bytes], ...] = (),
         leaves: asyncio.Event | None = None,
+        secret: str = SECRET,
     ) -> Sent:
         """One request to a path after /v1. leaves: the client goes when it is set."""
-        given = [(b"authorization", b"Bearer " + SECRET.encode()), (b"content-type", b"application/json"), *headers]
+        given = [(b"authorization", b"Bearer " + secret.encode()), (b"content-type", b"application/json"), *headers]
         target = path if path.startswith("/api/") or path == "/ready" else OPENAI.path_prefix + path
         scope = {
             "type": "http", "method": method, "path": target, "raw_path": target.encode(), "query_string": b"",

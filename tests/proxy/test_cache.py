@@ -221,7 +221,7 @@ async def test_scopes_that_are_known_are_bounded(kept: Kept, monkeypatch: pytest
 @pytest.mark.parametrize("operation", ["text_completion", "embeddings", "responses"])
 async def test_every_operation_is_kept(kept: Kept, operation: str) -> None:
     await kept.serve(route(operation))
-    asked = {"prompt": "hi"} if operation == "text_completion" else {"input": "hi"}
+    asked: dict[str, Any] = {"prompt": "hi"} if operation == "text_completion" else {"input": "hi"}
     first, second = await kept.ask(**asked), await kept.ask(**asked)
     assert (mark_of(first), mark_of(second)) == ("miss", "hit")
     assert first.body == second.body
