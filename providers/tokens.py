@@ -83,9 +83,10 @@ def preload(names: Sequence[str] = tuple(ENCODINGS)) -> None:
 
 
 def count_request_tokens(document: Mapping[str, Any], model: str) -> int:
-    """Input tokens of a request body: chat, completion, embeddings or responses. Media are approximated."""
+    """Input tokens of a request body: chat, messages, completion, embeddings or responses. Media are approximated."""
     if isinstance(document.get("messages"), list):
-        return count_chat_tokens(document["messages"], model, tools=_tools(document))
+        system = _count_value(document.get("system"), model, 0)
+        return system + count_chat_tokens(document["messages"], model, tools=_tools(document))
     total = sum(_count_value(document.get(name), model, 0) for name in ("instructions", "prompt", "input"))
     return total + _count_tools(_tools(document), model)
 
@@ -142,9 +143,18 @@ def _count_part(part: Mapping[str, Any], model: str, depth: int) -> int:
         return -(-len(data) // _CHARACTERS_PER_AUDIO_TOKEN) if isinstance(data, str) else 0
     if "role" in part:  # a message of a responses input
         return _count_message(part, model)
-    texts = (part.get(name) for name in ("text", "refusal", "name", "arguments"))
+    texts = (part.get(name) for name in ("text", "refusal", "name", "arguments", "thinking"))
     inner = sum(_count_value(part.get(name), model, depth + 1) for name in ("content", "output", "summary"))
-    return inner + sum(_count_text(text, model) for text in texts)
+    return inner + sum(_count_text(text, model) for text in texts) + _count_given(part, model, depth)
+
+
+def _count_given(part: Mapping[str, Any], model: str, depth: int) -> int:
+    """What Anthropic's parts have beside texts: a tool's input, the text of a document."""
+    called, source = part.get("input"), part.get("source")
+    total = _count_json(called, model) if isinstance(called, Mapping) else 0
+    if isinstance(source, Mapping) and source.get("type") in ("text", "content"):
+        total += _count_value(source.get("data", source.get("content")), model, depth + 1)
+    return total
 
 
 def _count_image(part: Mapping[str, Any]) -> int:

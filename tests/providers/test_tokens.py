@@ -147,6 +147,25 @@ def test_it_counts_whole_requests(document: dict[str, Any], expected: int) -> No
     assert count_request_tokens(document, "gpt-4o") == expected
 
 
+def test_it_counts_what_anthropics_messages_are_made_of() -> None:
+    def message(*parts: Any) -> dict[str, Any]:
+        return {"messages": [{"role": "user", "content": list(parts)}]}
+
+    plain = count_request_tokens(message(), "claude-opus-4-8")
+    for parts, expected in (
+        ([{"type": "thinking", "thinking": "hello world", "signature": "x"}], 2),
+        ([{"type": "tool_use", "id": "t", "name": "hello", "input": {"a": "world"}}], 6),
+        ([{"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": "hello world"}]}], 2),
+        ([{"type": "document", "source": {"type": "text", "data": "hello world"}}], 2),
+        ([{"type": "document", "source": {"type": "content", "content": [{"type": "text", "text": "hello"}]}}], 1),
+        ([{"type": "image", "source": {"type": "base64", "data": "AAAA"}}], 765),
+    ):
+        assert count_request_tokens(message(*parts), "claude-opus-4-8") == plain + expected
+    assert count_request_tokens({**message(), "system": "hello world"}, "claude-opus-4-8") == plain + 2
+    blocks = [{"type": "text", "text": "hello world"}]
+    assert count_request_tokens({**message(), "system": blocks}, "claude-opus-4-8") == plain + 2
+
+
 @pytest.mark.parametrize("messages", [["text"], [None], [{}], [{"role": 5, "content": 7}], [{"content": [[[[None]]]]}]])
 def test_it_survives_messages_that_are_none(messages: list[Any]) -> None:
     assert count_chat_tokens(messages, "gpt-4o") >= 3
