@@ -1,6 +1,7 @@
 """Claude on Bedrock: Anthropic's endpoints, with the model in the path and the stream in frames."""
 
 import base64
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,13 +12,13 @@ from fake_upstream.call import Call
 from fake_upstream.endpoints import messages
 from fake_upstream.messages import Answer, Chunk, Reply, Stream
 
-VERSION = "bedrock-2023-05-31"
+_VERSION = re.compile(r"bedrock-2023-05-31|202[6-9]-\d\d-\d\d")
 _UNKNOWN = ("model", "stream")
 
 
 def answer(call: Call, streamed: bool) -> Answer:
     """What /messages or /complete of Anthropic's own API answers, in Bedrock's way."""
-    if call.body.get("anthropic_version") != VERSION:
+    if not _VERSION.fullmatch(str(call.body.get("anthropic_version"))):
         return aws.error("anthropic_version: Field required", 400)
     for name in _UNKNOWN:
         if name in call.body:

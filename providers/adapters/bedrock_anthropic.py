@@ -19,6 +19,8 @@ from providers.records import ProviderRecord, TokenUsage
 
 _BETA_HEADER = "anthropic-beta"
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*")
+# What Bedrock has another name for, which is the default; later versions have the same name everywhere.
+_FIRST_VERSIONS = ("2023-01-01", "2023-06-01")
 _SERVED = ("/messages", "/complete")
 _JSON_TYPE = (b"content-type", b"application/json")
 _ERROR_TYPE, _REQUEST_ID = b"x-amzn-errortype", b"x-amzn-requestid"
@@ -68,8 +70,7 @@ class BedrockAnthropicAdapter(AnthropicAdapter):
                 told[name] = f"{told[name]},{value}" if told[name] else value
             else:
                 kept.append((name, value))
-        # Anthropic's own versions mean nothing to Bedrock, whose SDKs put theirs into the body.
-        version = told[VERSION_HEADER] if told[VERSION_HEADER].startswith("bedrock-") else ""
+        version = "" if told[VERSION_HEADER] in _FIRST_VERSIONS else told[VERSION_HEADER]
         betas = [beta.strip() for beta in told[_BETA_HEADER].split(",") if beta.strip()]
         body = invoke_body(request.body, version=version, betas=betas)
         api = "invoke-with-response-stream" if body.stream else "invoke"
