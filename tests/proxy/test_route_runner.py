@@ -320,7 +320,7 @@ async def test_settings_take_turns_within_a_step(routed: Routed) -> None:
     await routed.serve(route(step(retries=1)))
     for _ in range(4):
         await routed.call()
-    used = [request.header("authorization") for request in routed.fake.requests()]
+    used = [request.header("authorization") or "" for request in routed.fake.requests()]
     assert sorted(used) == ["Bearer sk-1"] * 2 + ["Bearer sk-2"] * 2
     routed.fake.reset()
     routed.fake.fail("429=0")
