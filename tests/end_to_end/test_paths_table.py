@@ -3,12 +3,14 @@
 import http.client
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 import pytest
 
 from providers.catalog import API_KEY, CATALOG
+from providers.records import CustomProviderRecord, CustomRouteRecord, ProviderRecord
+from routes.records import RouteRecord, RouteStepRecord
 from tests.end_to_end.seed_paths import BEYOND, SEED, Path
 from tests.provider_settings import secret_of, setting_at
 from tests.proxy_gateway import Caller, PlainDoors, RunningProxy, proxy_in_thread
@@ -68,6 +70,21 @@ AUTHORIZATION = {
 CREDENTIAL_HEADERS = {"authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie", "proxy-authorization"}
 
 
+KEY_ID = "00000000-0000-4000-8000-0000000000aa"
+_CUSTOM = (
+    CustomRouteRecord("/v2/generate~x", "/own/a%20b/generate", frozenset({"POST", "PUT"}), model_location="model"),
+    CustomRouteRecord("/v2/status", "/own/status", frozenset({"GET"})),
+)
+_ROUTE = RouteRecord(
+    id="route-1",
+    name="ours",
+    path="/our/chat~1",
+    operation="chat",
+    steps=(RouteStepRecord("deepinfra", "acme/other-model", request_params={"max_tokens": 7, "seed": 1}),),
+    key_ids=frozenset({KEY_ID}),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """What the provider got, and what the client was answered."""
@@ -108,13 +125,20 @@ class Client:
 @pytest.fixture(scope="module")
 def table_gateway(running_upstream: Upstream) -> Iterator[RunningProxy]:
     settings = [setting_at(running_upstream.url, provider) for provider in CATALOG]
-    with proxy_in_thread(PlainDoors(settings={setting.id: setting for setting in settings})) as running:
+    settings.append(ProviderRecord(id="setting-acme", provider="acme", secrets={"token": "acme-token"}))
+    own = {each.path: replace(each, target_url=running_upstream.url + each.target_url) for each in _CUSTOM}
+    doors = PlainDoors(
+        settings={setting.id: setting for setting in settings},
+        custom={"acme": CustomProviderRecord("custom-1", "acme", "token", own)},
+        routes={_ROUTE.path: _ROUTE},
+    )
+    with proxy_in_thread(doors) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def client(table_gateway: RunningProxy, running_upstream: Upstream) -> Iterator[Client]:
-    caller = table_gateway.caller(setting_ids=tuple(table_gateway.doors.settings))
+    caller = table_gateway.caller(id=KEY_ID, setting_ids=tuple(table_gateway.doors.settings))
     sending = Client(caller, running_upstream)
     yield sending
     sending.close()
@@ -194,6 +218,40 @@ def test_what_the_provider_said_comes_back(path: Path, client: Client) -> None:
     sent = client.send(path.method, path.path, content, content_type)
     assert sent.status == sent.seen.status
     assert sent.seen.target == path.upstream
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "upstream"),
+    [
+        ("POST", "/v2/generate~x", "/own/a%20b/generate"),
+        ("PUT", "/v2/generate~x", "/own/a%20b/generate"),
+        ("GET", "/v2/status", "/own/status"),
+    ],
+)
+def test_what_a_custom_provider_gets_is_what_was_sent(method: str, path: str, upstream: str, client: Client) -> None:
+    content, content_type = (b"", "") if method == "GET" else (ODD, JSON)
+    seen = client.send(method, f"/api/custom/providers/acme{path}?{QUERY}", content, content_type).seen
+    assert (seen.method, seen.target, seen.body) == (method, f"{upstream}?{QUERY}", content)
+    headers = dict(headers_of(seen))
+    assert {name: headers[name] for name in OWN_HEADERS} == OWN_HEADERS
+    assert headers["authorization"] == "Bearer acme-token"
+    assert client.secret not in str(seen)
+
+
+@pytest.mark.parametrize("prefix", ["/api/routes", "/api/route"])
+def test_a_route_changes_nothing_but_what_its_step_says(prefix: str, client: Client) -> None:
+    sent = client.send("POST", f"{prefix}/our/chat~1", ODD, JSON)
+    seen = sent.seen
+    assert (seen.method, seen.target) == ("POST", "/v1/openai/chat/completions")
+    named = ODD.replace(b'"gpt-4o"', b'"acme/other-model"').replace(b'"max_tokens":5', b'"max_tokens":7')
+    before, after = named.strip(), seen.body.strip()
+    assert json.loads(after) == {**json.loads(before), "seed": 1}
+    # The new member is written somewhere; everything around it is the same bytes.
+    assert after.replace(b'"seed":1,', b"").replace(b',"seed":1', b"") == before
+    headers = dict(headers_of(seen))
+    assert {name: headers[name] for name in OWN_HEADERS} == OWN_HEADERS
+    assert headers["authorization"] == f"Bearer {secret_of('deepinfra', API_KEY)}"
+    assert client.secret not in str(seen)
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
