@@ -7,6 +7,7 @@ towards a slow reader, whole bodies before the application sees any, no lifespan
 import asyncio
 import signal
 import time
+from http import HTTPStatus
 from typing import Any
 
 import uvloop
@@ -18,6 +19,7 @@ asyncioreactor.install(uvloop.new_event_loop())
 from daphne.http_protocol import HTTPFactory, WebRequest  # noqa: E402
 from daphne.server import Server  # noqa: E402
 from twisted.internet import reactor as installed_reactor  # noqa: E402
+from twisted.web.http import RESPONSES  # noqa: E402
 
 from gateway_project.servers.listening import (  # noqa: E402
     MAX_HEADER_BYTES,
@@ -28,6 +30,8 @@ from gateway_project.servers.listening import (  # noqa: E402
     open_socket,
 )
 
+# Twisted knows no names of the younger statuses, 429 among them.
+RESPONSES.update({status.value: status.phrase.encode() for status in HTTPStatus})
 # Twisted types it as a module; it is the object installed above.
 reactor: Any = installed_reactor
 _BODY_PART_BYTES = 1024 * 1024

@@ -20,7 +20,8 @@ def say(word: str) -> None:
 class ServedApp:
     """Says what it got.
 
-    /stream sends ten chunks a tenth of a second apart, /endless goes on, /broken fails in between.
+    /stream sends ten chunks a tenth of a second apart, /endless goes on, /broken fails in between, /status/429 has
+    that status.
     """
 
     async def start(self) -> None:
@@ -49,7 +50,8 @@ class ServedApp:
         if scope["path"] in {"/stream", "/endless"}:
             await self._stream(10 if scope["path"] == "/stream" else 10_000, receive, send)
         else:
-            await self._answer(f"{scope['client'][0]} {length}".encode(), send)
+            status = int(scope["path"].removeprefix("/status/")) if scope["path"].startswith("/status/") else 200
+            await self._answer(status, f"{scope['client'][0]} {length}".encode(), send)
 
     async def _stream(self, count: int, receive: Any, send: Any) -> None:
         gone = asyncio.ensure_future(receive())
@@ -68,9 +70,9 @@ class ServedApp:
         finally:
             gone.cancel()
 
-    async def _answer(self, body: bytes, send: Any) -> None:
+    async def _answer(self, status: int, body: bytes, send: Any) -> None:
         headers = [(b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
 

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 
 import httpx
@@ -113,6 +114,11 @@ class ServerContract:
         answer = httpx.post(served.url, content=b"x" * 90_000)
         assert answer.text == "127.0.0.1 90000"
         assert "server" not in answer.headers
+
+    @pytest.mark.parametrize("status", [402, 413, 422, 425, 429, 451, 503, 504])
+    def test_a_status_has_its_name(self, served: Served, status: int) -> None:
+        answer = httpx.get(f"{served.url}/status/{status}")
+        assert (answer.status_code, answer.reason_phrase) == (status, HTTPStatus(status).phrase)
 
     def test_a_forwarding_header_makes_nobody_local(self, served: Served) -> None:
         answer = httpx.get(served.url, headers={"x-forwarded-for": "10.1.2.3"})
