@@ -8,6 +8,7 @@ from typing import Any
 import openai
 import pytest
 from openai import OpenAI
+from openai.types.chat import ChatCompletionMessage
 
 from keys.records import PathRule
 from routes.records import RouteOperation, RouteRecord, RouteStepRecord
@@ -111,7 +112,7 @@ def test_a_stream_with_usage(sdk: OpenAI, fault: str) -> None:
 def test_tools(sdk: OpenAI, fault: str, stream: bool) -> None:
     if stream:
         with sdk.chat.completions.stream(model="x", messages=HI, tools=[WEATHER]) as events:
-            message = events.get_final_completion().choices[0].message
+            message: ChatCompletionMessage = events.get_final_completion().choices[0].message
     else:
         message = sdk.chat.completions.create(model="x", messages=HI, tools=[WEATHER]).choices[0].message
     assert message.tool_calls is not None
