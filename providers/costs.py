@@ -106,7 +106,8 @@ def price_of(setting: ProviderRecord, prices: Prices, model: str, *, embeddings:
 def model_names(provider: str, model: str) -> tuple[str, ...]:
     """The names to look a model up by, the most exact first, in lower case."""
     name = model.strip().lower()
-    names = [name, name.removeprefix(f"{provider}/")]
+    # Gemini lists its models with their kind in front.
+    names = [name, name.removeprefix(f"{provider}/").removeprefix("models/")]
     if names[-1].startswith("ft:"):
         names.append(":".join(names[-1].split(":")[:2]))
     names += [_VERSION_SUFFIX.sub("", each) for each in tuple(names)]

@@ -217,6 +217,8 @@ def test_it_fills_in_the_defaults_of_an_image_request(model: str, quality: str, 
         ("anthropic", "claude-sonnet-4-5-20990131", "claude-sonnet-4-5"),
         ("openai", "ft:gpt-4o-2024-08-06:acme::id", "ft:gpt-4o-2024-08-06"),
         ("azure", "gpt-3.5-turbo-16k", "gpt-35-turbo-16k"),
+        ("gemini", "models/gemini-2.5-flash", "gemini-2.5-flash"),
+        ("groq", "openai/gpt-oss-120b", "openai/gpt-oss-120b"),
     ],
 )
 def test_it_finds_the_model_that_a_name_is_a_version_of(provider: str, model: str, found: str) -> None:
