@@ -30,6 +30,7 @@ NAVIGATION = [
             {"title": "Dashboard", "icon": "monitoring", "link": reverse_lazy("admin:index")},
             _page("Keys", "key", "keys.key"),
             _page("Provider settings", "hub", "providers.providersetting"),
+            _page("Custom providers", "extension", "providers.customprovider"),
             _page("Routes", "alt_route", "routes.route"),
             _page("Prices", "sell", "providers.modelprice"),
         ],

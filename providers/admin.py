@@ -30,6 +30,7 @@ from gateway_project.shared import clock
 from providers import price_services, services
 from providers.admin_filters import ProviderFilter, SourceFilter, ValidFilter
 from providers.admin_forms import (
+    OWN_SECRET,
     PARAMETERS,
     SECRETS,
     SettingForm,
@@ -39,8 +40,9 @@ from providers.admin_forms import (
     remove_field,
 )
 from providers.catalog import CATALOG
+from providers.custom_admin import CustomProviderAdmin
 from providers.destinations import destinations_of
-from providers.models import LoadedPriceList, ModelPrice, ProviderSetting
+from providers.models import CustomProvider, LoadedPriceList, ModelPrice, ProviderSetting
 from providers.price_forms import PriceForm, copied, price_title
 from providers.price_units import PER_MILLION_TOKENS, TOKENS, images_in_usd, tiers_in_usd, unit_of
 from providers.rules import PRICE_MEMBERS
@@ -69,7 +71,7 @@ class ProviderSettingAdmin(ServiceAdmin):
         field: f"{[kind for kind in CATALOG if name in members_of(kind)]}.includes(provider)"
         for name in (*SECRETS, *PARAMETERS)
         for field in (member_field(name),)
-    }
+    } | {OWN_SECRET: f"!{list(CATALOG)}.includes(provider)"}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ProviderSetting]:
         rows: QuerySet[ProviderSetting] = super().get_queryset(request)
@@ -80,6 +82,8 @@ class ProviderSettingAdmin(ServiceAdmin):
             return [(None, {"fields": list(_SHOWN_SETTING)})]
         known = members_of(obj.provider) if obj else (*SECRETS, *PARAMETERS)
         members = [member_field(name) for name in known]
+        if obj is None or obj.provider not in CATALOG:
+            members.append(OWN_SECRET)
         if obj:
             members += [remove_field(name) for name in removable_secrets(obj)]
         about = [("About", {"fields": [*_SHOWN_SETTING[2:4], *_SHOWN_SETTING[9:]]})] if obj else []
@@ -104,8 +108,11 @@ class ProviderSettingAdmin(ServiceAdmin):
         return (*_SHOWN_SETTING[2:4], *_SHOWN_SETTING[9:])
 
     @admin.display(description="destination")
-    def destinations(self, row: ProviderSetting) -> str:
+    def destinations(self, row: ProviderSetting) -> SafeString | str:
         """Hosts only: a path may hold what nobody else should read."""
+        if row.provider not in CATALOG:
+            described = reverse("admin:providers_customprovider_changelist")
+            return link(f"{described}?q={row.provider}", "as its paths say")
         addresses = destinations_of(row.provider, row.parameters)
         hosts = (urlsplit(address).netloc or address for address in addresses)
         return ", ".join(host.removesuffix(":443").removesuffix(":80") for host in hosts)
@@ -295,6 +302,9 @@ class ModelPriceAdmin(ServiceAdmin):
 def _is_own(obj: Any) -> bool:
     """Whether a price may be changed here; asked without a row, whether any may. The theme asks with an id."""
     return not isinstance(obj, ModelPrice) or obj.source == ModelPrice.Source.OPERATOR
+
+
+admin.site.register(CustomProvider, CustomProviderAdmin)
 
 
 @admin.register(LoadedPriceList)

@@ -8,7 +8,7 @@ from unfold.contrib.filters.admin import RadioFilter
 
 from gateway_project.admin_pages.filters import ChoiceFilter, ConditionFilter
 from gateway_project.shared import clock
-from providers.catalog import provider_choices
+from providers.kinds import provider_names
 from providers.models import ModelPrice
 
 
@@ -20,7 +20,7 @@ class ProviderFilter(ChoiceFilter):
     column = "provider"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return provider_choices()
+        return provider_names()
 
 
 class SourceFilter(RadioFilter):

@@ -14,9 +14,10 @@ from unfold.widgets import (
 )
 
 from gateway_project.admin_pages.service_forms import ServiceForm
-from providers import services
-from providers.catalog import CATALOG, provider_choices
+from providers import rules, services
+from providers.catalog import CATALOG
 from providers.deployments import EXAMPLE
+from providers.kinds import kind_of, provider_names
 from providers.models import ProviderSetting, StreamUsage
 
 _LABELS = {
@@ -49,6 +50,10 @@ PARAMETERS = tuple(dict.fromkeys(name for kind in CATALOG.values() for name in k
 COST_MAP_EXAMPLE = '{"promptCostPerModel": {"my-model": 0.0005}, "completionCostPerModel": {"my-model": 0.0015}}'
 
 
+# The form field of the one secret that an operator's own provider has, whatever its member is called.
+OWN_SECRET = "own_secret"  # noqa: S105  (a field, no secret)
+
+
 def member_field(name: str) -> str:
     """The form field of a member of `setting`."""
     return f"member_{name}"
@@ -60,8 +65,10 @@ def remove_field(name: str) -> str:
 
 
 def members_of(provider: str) -> tuple[str, ...]:
-    """The known members of a provider's settings: secrets first, then what may be shown."""
-    kind = CATALOG[provider]
+    """The members of a provider's settings that have fields of their own: secrets first, then what may be shown."""
+    kind = CATALOG.get(provider)
+    if kind is None:
+        return ()
     return (*kind.secrets, *(name for name in PARAMETERS if name in kind.parameters))
 
 
@@ -89,7 +96,9 @@ MemberForm = type("MemberForm", (ServiceForm,), {"__module__": __name__, **_memb
 
 def removable_secrets(row: ProviderSetting) -> list[str]:
     """Secrets that are stored and that the provider can do without."""
-    kind = CATALOG[row.provider]
+    kind = CATALOG.get(row.provider)
+    if kind is None:
+        return []
     needed = {name for name in kind.required if name not in kind.instead}
     return [name for name in SECRETS if name in row.sealed_secrets and name not in needed]
 
@@ -127,8 +136,14 @@ class SettingForm(MemberForm):  # type: ignore[misc, valid-type]
         **{f"setting.{name}": member_field(name) for name in (*SECRETS, *PARAMETERS)},
     }
 
+    own_secret = forms.CharField(
+        required=False,
+        label="secret",
+        help_text="Sent as bearer, if the custom provider has an authentication param.",
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
+    )
     provider = forms.ChoiceField(
-        choices=provider_choices, widget=UnfoldAdminSelectWidget, help_text="Whose API it is. It cannot be changed."
+        choices=provider_names, widget=UnfoldAdminSelectWidget, help_text="Whose API it is. It cannot be changed."
     )
     name = forms.CharField(
         required=False,
@@ -177,11 +192,15 @@ class SettingForm(MemberForm):  # type: ignore[misc, valid-type]
         self.initial["provider"] = row.provider
         for name in ("name", "allowed_models", "cost_map", "stream_usage", "priority", "weight"):
             self.initial.setdefault(name, getattr(row, name))
+        if row.provider in CATALOG:
+            del self.fields[OWN_SECRET]
+        elif row.sealed_secrets:
+            self.fields[OWN_SECRET].widget.attrs["placeholder"] = "stored; blank keeps it"
         for name in {*SECRETS, *PARAMETERS}.difference(members_of(row.provider)):
             del self.fields[member_field(name)]
         for name in set(SECRETS).difference(removable_secrets(row)):
             del self.fields[remove_field(name)]
-        for name in set(SECRETS).intersection(row.sealed_secrets):
+        for name in set(SECRETS).intersection(row.sealed_secrets, members_of(row.provider)):
             self.fields[member_field(name)].widget.attrs["placeholder"] = "stored; blank keeps it"
         for name in PARAMETERS:
             self.initial.setdefault(member_field(name), row.parameters.get(name, ""))
@@ -205,6 +224,8 @@ class SettingForm(MemberForm):  # type: ignore[misc, valid-type]
         """What was entered for this provider: parameters as they stand, secrets only if they are given or removed."""
         data, row = self.cleaned_data, self.instance
         members = {}
+        if provider not in CATALOG:
+            return self._own_secret(provider, data.get(OWN_SECRET, ""))
         for name in members_of(provider):
             value = data.get(member_field(name), "")
             if name in CATALOG[provider].parameters:
@@ -213,3 +234,17 @@ class SettingForm(MemberForm):  # type: ignore[misc, valid-type]
             elif value or data.get(remove_field(name)):
                 members[name] = value
         return members
+
+    def _own_secret(self, provider: str, value: str) -> dict[str, str]:
+        """What was entered for a provider that an operator described."""
+        needed = kind_of(provider).required
+        if value and not needed:
+            raise rules.invalid("setting", f"has no secret for {provider}: it has no authentication param")
+        return {needed[0]: value} if value else {}
+
+    def form_field(self, name: str) -> str:
+        """Members of an operator's own provider are all in one field."""
+        is_member = name.partition(".")[0] == "setting"
+        if is_member and (self.instance.provider or self.cleaned_data.get("provider")) not in CATALOG:
+            return OWN_SECRET
+        return super().form_field(name)
