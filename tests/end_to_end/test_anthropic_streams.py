@@ -85,7 +85,7 @@ def test_a_client_that_leaves_before_the_first_event_pays_for_its_input(limited:
 @pytest.mark.parametrize("name", ["cut=4", "cut-close=4", "cut-clean=4"])
 def test_a_stream_that_breaks_off_says_so_inside(limited: Caller, name: str) -> None:
     client = claude.sdk(limited)
-    said = []
+    said: list[str] = []
     with (
         pytest.raises(anthropic.APIStatusError) as caught,
         client.messages.stream(**ASKED, extra_headers=fault(f"{name},cached={CACHED}")) as stream,

@@ -7,14 +7,17 @@ from gateway_project.shared.problems import (
     AmountLimitReached,
     BadRequest,
     BodyTooLarge,
+    InternalError,
+    NotFound,
     PermissionDenied,
     Problem,
     RateLimitReached,
     Unauthenticated,
     Unavailable,
+    UpstreamFailed,
     UpstreamTimedOut,
 )
-from proxy.dialects import openai_body, problem_headers
+from proxy.dialects import anthropic_body, body_of, openai_body, problem_headers
 
 
 @pytest.mark.parametrize(
@@ -33,6 +36,41 @@ from proxy.dialects import openai_body, problem_headers
 def test_each_status_has_the_type_its_clients_know(problem: Problem, kind: str) -> None:
     error = orjson.loads(openai_body(problem))["error"]
     assert error == {"message": "x", "type": kind, "param": None, "code": problem.code}
+
+
+@pytest.mark.parametrize(
+    ("problem", "kind"),
+    [
+        (BadRequest("x"), "invalid_request_error"),
+        (Unauthenticated("x"), "authentication_error"),
+        (AmountLimitReached("x"), "billing_error"),
+        (PermissionDenied("x"), "permission_error"),
+        (NotFound("x"), "not_found_error"),
+        (BodyTooLarge("x"), "request_too_large"),
+        (RateLimitReached("x"), "rate_limit_error"),
+        (InternalError("x"), "api_error"),
+        (UpstreamFailed("x"), "api_error"),
+        (Unavailable("x"), "overloaded_error"),
+        (UpstreamTimedOut("x"), "timeout_error"),
+    ],
+)
+def test_each_status_has_the_type_anthropics_clients_know(problem: Problem, kind: str) -> None:
+    assert orjson.loads(body_of(problem, "anthropic", "id-1")) == {
+        "type": "error",
+        "error": {"type": kind, "message": "x", "details": {"error_code": problem.code}},
+        "request_id": "id-1",
+    }
+
+
+def test_figures_stand_among_the_details_for_anthropics_clients() -> None:
+    body = orjson.loads(anthropic_body(RateLimitReached("x", extra={"limit": {"used": 2}})))
+    assert body["error"]["details"] == {"error_code": "rate_limit_reached", "limit": {"used": 2}}
+    assert body["request_id"] is None
+
+
+def test_anthropics_clients_find_the_id_where_they_look_for_it() -> None:
+    assert dict(problem_headers(BadRequest("x"), "anthropic", "id-1"))[b"request-id"] == b"id-1"
+    assert b"request-id" not in dict(problem_headers(BadRequest("x"), "openai", "id-1"))
 
 
 def test_figures_stand_beside_the_message() -> None:

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -32,6 +33,12 @@ def test_a_chat_is_bounded_by_its_bytes_and_its_maximum() -> None:
     content = b'{"max_tokens":7}'
     found = bound("/chat/completions", body=body_of(content))
     assert found == Bound(len(content) + ENVELOPE_TOKENS + 2 * 7, 7)
+
+
+def test_what_the_provider_adds_to_the_input_counts_as_well() -> None:
+    body = body_of(b'{"max_tokens":7}')
+    more = Body(body.content, msgspec.structs.replace(body.facts, hidden_input_tokens=500))
+    assert bound("/chat/completions", body=more).cost_nano == bound("/chat/completions", body=body).cost_nano + 500
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,24 @@ def test_what_is_the_accounts_business_stays_here() -> None:
     assert head[1:] == (b"application/json; charset=utf-8", 12, b"", b"req_1")
 
 
+def test_anthropics_headers_are_the_accounts_business_too() -> None:
+    head = answer_head(
+        [
+            (b"request-id", b"req_1"),
+            (b"anthropic-organization-id", b"org"),
+            (b"Anthropic-Workspace-Id", b"wrk"),
+            (b"anthropic-ratelimit-input-tokens-remaining", b"5"),
+            (b"anthropic-version", b"2023-06-01"),
+        ]
+    )
+    assert head.to_client == [
+        (b"request-id", b"req_1"),
+        (b"x-upstream-ratelimit-input-tokens-remaining", b"5"),
+        (b"anthropic-version", b"2023-06-01"),
+    ]
+    assert head.request_id == b"req_1"
+
+
 @pytest.mark.parametrize(
     ("headers", "length", "encoding"),
     [

@@ -87,3 +87,9 @@ def test_it_reads_the_data_of_an_event(event: bytes, data: bytes) -> None:
 )
 def test_it_reads_the_object_in_the_data(data: bytes, payload: object) -> None:
     assert sse.payload_of(data) == payload
+
+
+def test_it_reads_the_objects_of_all_events() -> None:
+    data = b'event: a\ndata: {"a":1}\n\n: comment\n\ndata: {"b":\n\ndata: [1]\n\ndata: {"c":3}\n\n'
+    assert sse.payloads(data) == [{"a": 1}, {"c": 3}]
+    assert sse.payloads(b"") == []

@@ -11,7 +11,7 @@ from providers.records import CostMap, PriceRecord, ProviderRecord
 from proxy.config import ProxyConfig
 from proxy.flow import Plan
 from proxy.snapshot import Snapshot
-from proxy.stages.plan import SettingChooser, with_usage_forced, without_usage_forced
+from proxy.stages.plan import SettingChooser, check_models, with_usage_forced, without_usage_forced
 from tests.proxy.builders import body_of, call_of, incoming
 from tests.proxy_gateway import PEPPER, key, openai_setting, price
 
@@ -65,6 +65,15 @@ def test_a_key_without_a_setting_for_the_provider_is_told_so() -> None:
 def test_a_model_no_setting_allows_is_refused() -> None:
     with pytest.raises(PermissionDenied, match="gpt-4o-mini") as caught:
         chosen(key(), "gpt-4o-mini", snapshot(setting("setting-1", allowed_models=frozenset({"gpt-4o"}))))
+    assert caught.value.code == "model_not_allowed"
+
+
+def test_models_that_answer_a_part_must_be_allowed_too() -> None:
+    narrow = setting("narrow", allowed_models=frozenset({"a", "b"}))
+    check_models(call_of(), narrow, ("a", "b"))
+    check_models(call_of(), setting("wide"), ("a", "c"))
+    with pytest.raises(PermissionDenied, match="model c is not") as caught:
+        check_models(call_of(), narrow, ("a", "c"))
     assert caught.value.code == "model_not_allowed"
 
 

@@ -78,6 +78,17 @@ async def test_what_it_does_not_tell_is_counted(books: Books) -> None:
     assert books.used() == (8 + 32, 0)
 
 
+async def test_what_the_provider_told_of_the_input_stands_when_only_the_output_is_counted(books: Books) -> None:
+    visit = await books.visit()
+    visit.meter.generated = [EVENT]
+    visit.meter.begun = TokenUsage(input_tokens=100, cache_read_tokens=20, output_tokens=1)
+    await books.settler.close(visit)
+    [event] = books.events()
+    assert (event.input_tokens, event.cache_read_tokens, event.usage_source) == (100, 20, "counted")
+    assert event.output_tokens == 3
+    assert books.used() == (120 + 6, 0)
+
+
 async def test_books_are_closed_once(books: Books) -> None:
     visit = await books.visit()
     for _ in range(3):
