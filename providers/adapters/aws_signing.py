@@ -51,7 +51,7 @@ def signed(request: UpstreamRequest, credentials: AwsCredentials, scope: Scope) 
         (
             request.method,
             quote(parts.path or "/", safe="/~"),
-            "&".join(sorted(parts.query.split("&"))),
+            _canonical_query(parts.query),
             listed,
             names,
             hashlib.sha256(request.body).hexdigest(),
@@ -64,6 +64,12 @@ def signed(request: UpstreamRequest, credentials: AwsCredentials, scope: Scope) 
     credential = f"{ALGORITHM} Credential={credentials.access_key}/{place}"
     headers.append(("authorization", f"{credential}, SignedHeaders={names}, Signature={signature}"))
     return request._replace(headers=headers)
+
+
+def _canonical_query(query: str) -> str:
+    """Sorted by name, then by value; encoded as it is sent."""
+    pairs = sorted(part.partition("=")[::2] for part in query.split("&")) if query else []
+    return "&".join(f"{name}={value}" for name, value in pairs)
 
 
 def _host(url: str) -> str:
