@@ -12,6 +12,8 @@ from bench.measuring import Target
 from bench.processes import ROOT, StartError, free_port, running
 
 CHAT_PATH = "/api/providers/openai/v1/chat/completions"
+ROUTE_PATHS = {"hit": "/api/routes/bench/kept"}
+"""By workload; bench/prepare.py makes the routes."""
 _FOREIGN = ("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "ADMIN_PASS", "OPENAI_API_KEY")
 _FOREIGN_PREFIXES = ("GATEWAY_", "POSTGRESQL_", "REDIS_", "PROXY_", "ADMIN_")
 
@@ -27,7 +29,9 @@ def running_gateway(server: str, upstream: str, redis_url: str = "") -> Iterator
         command = ["manage.py", "gateway", "--role", "proxy"]
         with running(command, port, environment=environment) as pid:
             headers = {"authorization": f"Bearer {secret}"}
-            yield Target(name, f"http://127.0.0.1:{port}{CHAT_PATH}", headers, pid)
+            origin = f"http://127.0.0.1:{port}"
+            routes = {workload: origin + path for workload, path in ROUTE_PATHS.items()}
+            yield Target(name, origin + CHAT_PATH, headers, pid, routes)
 
 
 def _environment(server: str, var_dir: Path, port: int, redis_url: str) -> dict[str, str]:

@@ -20,12 +20,16 @@ class BenchError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Something that answers chat completions. `pid` 0: its CPU is not of interest."""
+    """Something that answers chat completions. `pid` 0: its CPU is not of interest.
+
+    `routes`: where workloads with an address of their own go, by name.
+    """
 
     name: str
     url: str
     headers: dict[str, str]
     pid: int
+    routes: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,9 @@ class Workload:
 
     def spec(self, target: Target, *, seconds: float) -> LoadSpec:
         """A closed loop of this workload on a target."""
-        return LoadSpec(target.url, self.body, target.headers, seconds=seconds, stream=self.stream)
+        return LoadSpec(
+            target.routes.get(self.name, target.url), self.body, target.headers, seconds=seconds, stream=self.stream
+        )
 
 
 @dataclass(slots=True)
@@ -104,15 +110,18 @@ def repeat(times: int, deadline: float, one_round: Callable[[int], None]) -> int
     return times
 
 
-def ratio(book: Book, name: str, workload: str, *, base: str = "bare") -> float:
-    """Median over the rounds of the CPU of `name` divided by that of `base` in the same round."""
-    pairs = zip(book[name, workload].cpu_ms, book[base, workload].cpu_ms, strict=True)
+def ratio(book: Book, name: str, workload: str, *, base: str = "bare", base_workload: str = "") -> float:
+    """Median over the rounds of the CPU of `name` divided by that of `base` in the same round.
+
+    base_workload: what the base did, where that is another one.
+    """
+    pairs = zip(book[name, workload].cpu_ms, book[base, base_workload or workload].cpu_ms, strict=True)
     return statistics.median(ours / bare for ours, bare in pairs)
 
 
-def added_ms(book: Book, name: str, workload: str, share: float) -> float:
+def added_ms(book: Book, name: str, workload: str, share: float, *, base_workload: str = "") -> float:
     """A percentile of the latency to the first byte, less that of the direct way."""
-    ours, direct = book[name, workload].first_ms, book["direct", workload].first_ms
+    ours, direct = book[name, workload].first_ms, book["direct", base_workload or workload].first_ms
     return percentile(ours, share) - percentile(direct, share)
 
 

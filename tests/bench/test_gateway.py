@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from bench.gateway import running_gateway
-from bench.suite import PLAIN, STREAM
+from bench.suite import HIT, PLAIN, STREAM
 from tests.upstream import Upstream
 
 
@@ -14,6 +14,8 @@ def test_it_asks_through_the_gateway(upstream: Upstream) -> None:
         headers = {**gateway.headers, "content-type": "application/json"}
         plain = httpx.post(gateway.url, content=PLAIN.body, headers=headers)
         streamed = httpx.post(gateway.url, content=STREAM.body, headers=headers)
+        kept = [httpx.post(gateway.routes["hit"], content=HIT.body, headers=headers) for _ in range(2)]
+    assert [answer.headers["x-gateway-cache"] for answer in kept] == ["miss", "hit"]
     assert plain.json()["object"] == "chat.completion"
     assert streamed.text.endswith("data: [DONE]\n\n")
     assert upstream.last().header("authorization") == "Bearer sk-bench"

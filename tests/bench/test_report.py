@@ -9,18 +9,20 @@ from bench.suite import ServerFigures
 CPU_MS = {"bare": 0.5, "memory": 0.6, "redis": 1.0}
 
 
-def rows() -> list[dict[str, Any]]:
+def rows(hit_ms: float = 0.2) -> list[dict[str, Any]]:
     book: Book = {
         (name, load): Figures([1000.0], [cpu_ms], [3.0], [2.0], [1.0])
         for name, cpu_ms in {**CPU_MS, "direct": 0.0}.items()
         for load in ("plain", "stream", "unpaced")
     }
+    book |= {(name, "hit"): Figures([2000.0], [hit_ms], [3.0], [2.0], [1.0]) for name in NAMES[1:]}
     return rows_of(ServerFigures("daphne", book, dict.fromkeys(NAMES, 64.4), rounds=1))
 
 
 def test_it_has_a_row_for_each_target_and_load() -> None:
     assert [(row["what"], row["load"], row["ratio"]) for row in rows()] == [
-        (name, load, CPU_MS[name] / 0.5) for load in ("plain", "stream") for name in NAMES
+        *((name, load, CPU_MS[name] / 0.5) for load in ("plain", "stream") for name in NAMES),
+        *((name, "hit", 0.4) for name in ("memory", "redis")),
     ]
 
 
@@ -29,6 +31,11 @@ def test_it_names_each_ratio_above_its_limit() -> None:
         "daphne redis plain: 2.00 times the bare pass-through, at most 1.7",
         "daphne redis stream: 2.00 times the bare pass-through, at most 1.2",
     ]
+
+
+def test_a_kept_answer_has_to_be_cheaper_than_one_passed_through() -> None:
+    assert [row["limit"] for row in rows()[-2:]] == [1.2, 2.0]
+    assert exceeded(rows(0.7))[-1] == "daphne memory hit: 1.40 times the bare pass-through, at most 1.2"
 
 
 def test_it_aligns_the_table() -> None:
