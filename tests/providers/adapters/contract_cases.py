@@ -1,7 +1,7 @@
 """The table of the contract: for every adapter what is asked, what was recorded, and what it has to mean.
 
-payloads/<folder>/ holds per case plain.json, cached.json, error.json and stream.sse (or stream.bin), shaped as the
-provider's documentation and SDK types say, with its own members beside those that everybody has.
+payloads/<folder>/ holds per case plain.json, cached.json, error.json, stream.sse and failed.sse (or .bin), shaped as
+the provider's documentation and SDK types say, with its own members beside those that everybody has.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from openai.types import Completion
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.responses import Response
 
-from providers.records import TokenUsage
+from providers.records import CustomProviderRecord, CustomRouteRecord, TokenUsage
 from tests.providers.adapters.contract_streams import EVENT_STREAM
 
 PAYLOADS = Path(__file__).with_name("payloads")
@@ -55,6 +55,10 @@ class Case:
     def stream_file(self) -> str:
         return "stream.sse" if self.stream_type == "text/event-stream" else "stream.bin"
 
+    @property
+    def failed_file(self) -> str:
+        return self.stream_file.replace("stream", "failed")
+
     def read(self, name: str) -> bytes:
         """A recorded payload."""
         return (PAYLOADS / self.folder / name).read_bytes()
@@ -74,6 +78,24 @@ def chat(folder: str, model: str, plain: TokenUsage, cached: TokenUsage, stream:
     return Case(folder, model=model, plain=plain, cached=cached, stream=stream, **{**values, **changes})
 
 
+# A provider that an operator described.
+CUSTOM = CustomProviderRecord(
+    "custom-1",
+    "acme",
+    "apikey",
+    {
+        "/generate": CustomRouteRecord(
+            path="/generate",
+            target_url="set by the test",
+            model_location="engine",
+            request_prompt_location="say",
+            response_completion_location="said",
+            stream_location="live",
+            stream_response_completion_location="piece",
+            stream_end_word="[END]",
+        )
+    },
+)
 _SHORT = TokenUsage(input_tokens=11, output_tokens=4)
 
 
@@ -251,5 +273,21 @@ CASES: tuple[Case, ...] = (
         },
         stream_type=EVENT_STREAM,
         translated=True,
+    ),
+    chat(
+        "custom",
+        "acme-1",
+        TokenUsage(input_tokens=11, output_tokens=4),
+        TokenUsage(input_tokens=36, cache_read_tokens=64, output_tokens=4),
+        TokenUsage(input_tokens=11, output_tokens=4),
+        prefix="/api/custom/providers/acme",
+        answered_by="",
+        tail="/generate",
+        body={"engine": "acme-1", "say": "Say hello."},
+        stream_body={"live": True},
+        error_status=503,
+        sdk=None,
+        sdk_chunk=None,
+        says_end=False,  # nobody promised that the end word comes
     ),
 )

@@ -32,7 +32,7 @@ def frames_of(content: bytes) -> Iterator[tuple[dict[str, Any], Any]]:
 
 
 def tells_error(payload: Any) -> bool:
-    return bool(payload.get("error")) or payload.get("type") == "error"
+    return bool(payload.get("error")) or payload.get("type") in ("error", "response.failed")
 
 
 def broken_off(content: bytes, content_type: str) -> bool:

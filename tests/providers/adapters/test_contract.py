@@ -5,18 +5,21 @@ Each cell is a request through a running proxy to an upstream that plays a recor
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 from pydantic import TypeAdapter
 
+from providers.adapters.base import Adapter
+from providers.adapters.custom import CustomAdapter
 from providers.adapters.registry import ADAPTERS
 from providers.catalog import CATALOG
-from providers.records import TokenUsage
+from providers.records import ProviderRecord, TokenUsage
 from reporting.records import UsageEventRecord
 from tests.provider_settings import secret_of, setting_at
-from tests.providers.adapters.contract_cases import CASES, PAYLOADS, Case
+from tests.providers.adapters.contract_cases import CASES, CUSTOM, PAYLOADS, Case
 from tests.providers.adapters.contract_streams import broken_off, cut_points, events_of, tells_error, whole_until
 from tests.providers.adapters.playback import Playback, playback
 from tests.proxy_gateway import Caller, PlainDoors, RunningProxy, proxy_in_thread
@@ -37,7 +40,12 @@ def upstream() -> Iterator[Playback]:
 @pytest.fixture(scope="module")
 def gateway(upstream: Playback) -> Iterator[RunningProxy]:
     settings = [setting_at(upstream.url, provider) for provider in CATALOG]
-    with proxy_in_thread(PlainDoors(settings={setting.id: setting for setting in settings})) as running:
+    settings.append(ProviderRecord(id="setting-acme", provider="acme", secrets={"apikey": secret_of("acme", "apikey")}))
+    routes = {path: replace(route, target_url=upstream.url + path) for path, route in CUSTOM.routes.items()}
+    doors = PlainDoors(
+        settings={setting.id: setting for setting in settings}, custom={CUSTOM.name: replace(CUSTOM, routes=routes)}
+    )
+    with proxy_in_thread(doors) as running:
         yield running
 
 
@@ -45,6 +53,12 @@ def gateway(upstream: Playback) -> Iterator[RunningProxy]:
 def caller(gateway: RunningProxy) -> Caller:
     """A key of its own for every cell, with a setting of every provider."""
     return gateway.caller(setting_ids=tuple(gateway.doors.settings))
+
+
+def adapter_of(case: Case) -> Adapter:
+    if case.prefix.endswith(CUSTOM.name):
+        return CustomAdapter(CUSTOM, CUSTOM.routes[case.tail])
+    return next(adapter for adapter in ADAPTERS if adapter.path_prefix == case.prefix)
 
 
 def ask(caller: Caller, case: Case, *, stream: bool = False, without: str = "") -> httpx.Response:
@@ -65,14 +79,15 @@ def told(usage: TokenUsage) -> dict[str, Any]:
 
 
 def test_every_adapter_has_a_row() -> None:
-    assert {adapter.path_prefix for adapter in ADAPTERS} == {case.prefix for case in CASES}
+    own = {f"/api/custom/providers/{CUSTOM.name}"}
+    assert {adapter.path_prefix for adapter in ADAPTERS} | own == {case.prefix for case in CASES}
 
 
 def test_every_recorded_payload_is_played() -> None:
     played = {case.folder for case in CASES}
     assert {path.name for path in PAYLOADS.iterdir()} == played
     for case in CASES:
-        expected = {"plain.json", "cached.json", "error.json", case.stream_file}
+        expected = {"plain.json", "cached.json", "error.json", case.stream_file, case.failed_file}
         assert {path.name for path in (PAYLOADS / case.folder).iterdir()} == expected, case.folder
 
 
@@ -112,7 +127,7 @@ def test_cached_tokens_are_told_apart(case: Case, caller: Caller, upstream: Play
 
 @cases
 def test_the_quick_way_and_the_careful_way_read_the_same(case: Case) -> None:
-    adapter = next(adapter for adapter in ADAPTERS if adapter.path_prefix == case.prefix)
+    adapter = adapter_of(case)
     operation = adapter.operation("POST", case.tail)
     for name in ("plain.json", "cached.json"):
         content = case.read(name)
@@ -152,8 +167,9 @@ def test_the_key_of_the_gateway_stays_here_and_the_settings_goes_out(
     [heard] = upstream.heard
     sent = [heard.target, *heard.headers.values(), heard.body.decode()]
     assert not any(caller.secret in each for each in sent)
-    provider = next(adapter.provider for adapter in ADAPTERS if adapter.path_prefix == case.prefix)
-    names = [name for name in CATALOG[provider].required if name in CATALOG[provider].secrets]
+    provider = adapter_of(case).provider
+    kind = CATALOG.get(provider, CATALOG["openai"])
+    names = [name for name in kind.required if name in kind.secrets]
     # A secret that signs is not sent; every other one is.
     sent_names = [name for name in names if "Secret" not in name]
     assert all(any(secret_of(provider, name) in each for each in sent) for name in sent_names)
@@ -181,7 +197,7 @@ def test_a_stream_arrives_as_it_is(case: Case, caller: Caller, upstream: Playbac
 
 @cases
 def test_the_text_of_a_stream_counts(case: Case, caller: Caller, upstream: Playback) -> None:
-    adapter = next(adapter for adapter in ADAPTERS if adapter.path_prefix == case.prefix)
+    adapter = adapter_of(case)
     operation = adapter.operation("POST", case.stream_tail or case.tail)
     content = case.read(case.stream_file)
     decoder = adapter.decoder(operation)
@@ -205,6 +221,22 @@ def test_usage_that_only_the_gateway_asked_for_stays_here(case: Case, caller: Ca
 
 def only_usage(payload: Any) -> bool:
     return not payload["choices"] and bool(payload.get("usage"))
+
+
+@cases
+def test_an_error_within_a_stream_arrives_and_is_booked(case: Case, caller: Caller, upstream: Playback) -> None:
+    content = case.read(case.failed_file)
+    upstream.play(content, case.stream_type, streamed=True)
+    answer = ask(caller, case, stream=True)
+    assert answer.status_code == 200
+    if not case.translated:
+        assert answer.content.startswith(content)
+    assert broken_off(answer.content, answer.headers["content-type"]), answer.content[-300:]
+    event = caller.event()
+    assert (event.status, event.ending) == (200, "upstream_failed")
+    assert event.error_code
+    assert event.usage_source in ("upstream", "counted")
+    assert event.input_tokens + event.output_tokens > 0
 
 
 @cases
