@@ -36,7 +36,7 @@ MODELS = tuple(STEPS)
 # The request: 3 tokens, 4 for its message and a word; the fake's answer has 16.
 PROMPT, ANSWER = 8, 16
 BODY = {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 100}
-HURRY_S = 0.4
+HURRY_S = 0.6
 ONLY = -1
 POSITIONS = {"first": 0, "middle": 1, "last": 2, "only": ONLY}
 
@@ -324,7 +324,7 @@ def test_a_stream_that_hangs_after_content_ends_inside_itself(routed: Routed) ->
     """It is the client's from its first content on; the time is the route's, or the client's own."""
     routed.gateway.proxy._breakers._circuits.clear()
     routed.upstream.fail("hang=3")
-    done = routed.call("three", stream=True, headers={"x-request-timeout": "1500ms"})
+    done = routed.call("three", stream=True, headers={"x-request-timeout": "2500ms"})
     assert done.answer.status_code == 200
     assert [event["error"]["code"] for event in done.events if "error" in event] == ["gateway_upstream_stream_broken"]
     assert [(each.model, each.error_code) for each in done.tried] == [("gpt-4o", "upstream_stream_broken")]

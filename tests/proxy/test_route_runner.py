@@ -180,7 +180,7 @@ async def test_a_providers_retry_after_is_kept_to_when_it_fits(routed: Routed, m
 
 
 async def test_the_last_answer_of_a_provider_is_the_last_word(routed: Routed) -> None:
-    await routed.serve(route(step(), step("gpt-4o-mini"), step(timeout_s=0.2)))
+    await routed.serve(route(step(), step("gpt-4o-mini"), step(timeout_s=0.4)))
     for fault in ("bad-status=400", "bad-status=418", "hang"):
         routed.fake.fail(fault)
     sent = await routed.call()
@@ -236,7 +236,7 @@ async def test_a_pause_ends_at_once(routed: Routed, stops: bool) -> None:
 
 @pytest.mark.parametrize("stream", [b"", b',"stream":true'], ids=["plain", "stream"])
 async def test_a_client_that_leaves_in_an_attempt_pays_for_that_and_those_before(routed: Routed, stream: bytes) -> None:
-    await routed.serve(route(step(timeout_s=0.2), step("gpt-4o-mini")))
+    await routed.serve(route(step(timeout_s=0.4), step("gpt-4o-mini")))
     routed.fake.fail("hang")
     routed.fake.fail("slow-first-byte=60000")
     leaves = asyncio.Event()
@@ -286,7 +286,7 @@ async def test_each_further_attempt_needs_room_for_its_own_cost(routed: Routed) 
     estimate = len(CHAT % b"") + len(b'"model":"gpt-4o",') + 64 + 2 * 20
     routed.doors.put_key(key(cost_limit_nano=estimate + 10))
     routed.doors.prices["openai", "dear"] = price(model="dear", input_pico=9_000, output_pico=9_000)
-    await routed.serve(route(step(timeout_s=0.2), step("dear")))
+    await routed.serve(route(step(timeout_s=0.4), step("dear")))
     routed.fake.fail("hang")
     sent = await routed.call()
     assert (sent.status, error_of(sent)) == (402, "cost_limit_reached")
