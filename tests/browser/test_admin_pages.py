@@ -11,6 +11,7 @@ from tests.browser.conftest import Seen, Site
 pytestmark = pytest.mark.browser
 LISTS = (
     *("keys/key", "providers/providersetting", "providers/modelprice", "providers/loadedpricelist", "routes/route"),
+    "providers/customprovider",
     *("reporting/usageevent", "reporting/keyspend", "reporting/hourlyusage", "reporting/dailyusage"),
     *("reporting/spoolcursor", "reporting/rejectedrecord", "auth/user", "auth/group", "admin/logentry"),
     *("gateway_project/configversion", "gateway_project/keychange", "gateway_project/secretcheck"),
@@ -18,6 +19,7 @@ LISTS = (
 FORMS = (
     "keys/key/add",
     "providers/providersetting/add",
+    "providers/customprovider/add",
     "providers/modelprice/add",
     "routes/route/add",
     "auth/user/add",

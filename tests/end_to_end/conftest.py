@@ -9,6 +9,7 @@ import pytest
 
 from providers.records import PriceRecord
 from tests import services
+from tests.end_to_end.acme import acme_doors
 from tests.end_to_end.gateways import Whole, whole_gateway
 from tests.proxy_gateway import Caller, PlainDoors, RunningProxy, openai_setting, price, proxy_in_thread
 from tests.upstream import Upstream, upstream_in_thread
@@ -51,6 +52,12 @@ def prices() -> dict[tuple[str, str], PriceRecord]:
 def running_gateway(running_upstream: Upstream, prices: dict[tuple[str, str], PriceRecord]) -> Iterator[RunningProxy]:
     doors = PlainDoors(settings={"setting-1": openai_setting(running_upstream.url)}, prices=prices)
     with proxy_in_thread(doors) as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="session")
+def running_acme(running_upstream: Upstream) -> Iterator[RunningProxy]:
+    with proxy_in_thread(acme_doors(running_upstream.url), default_max_output_tokens=512) as gateway:
         yield gateway
 
 
