@@ -45,8 +45,7 @@ class Operator:
     def client(self, route: dict[str, Any]) -> OpenAI:
         """As a caller sets it up: the SDK adds /chat/completions to the base URL."""
         base = f"{self.whole.url}/api/routes{route['path'].removesuffix('/chat/completions')}"
-        transport = httpx.Client(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
-        return OpenAI(base_url=base, api_key=self.secret, max_retries=0, http_client=transport)
+        return OpenAI(base_url=base, api_key=self.secret, max_retries=0)
 
     def answers(self, route: dict[str, Any], *, secret: str = "", spelling: str = "routes") -> list[httpx.Response]:
         """What each of several fresh connections is answered."""
