@@ -16,6 +16,7 @@ from providers.records import PriceRecord
 from providers.services import create_setting
 from proxy.doors import DoorClosed
 from proxy.refresh import DatabaseDoors
+from routes.services import create_route
 
 # Read from other threads, so it has to be committed.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -64,6 +65,20 @@ def _key_with_setting() -> tuple[object, str]:
     key, secret = create_key(name="k", setting_ids=[str(setting.id)])
     connections.close_all()
     return key.id, secret
+
+
+async def test_a_snapshot_has_the_routes(doors: DatabaseDoors) -> None:
+    key, _ = await asyncio.to_thread(_key_with_setting)
+    await asyncio.to_thread(_route_of, str(key))
+    changes = await doors.changes_since(-1)
+    assert changes.snapshot_version == changes.version
+    route = (await doors.load_snapshot(changes.version)).routes["/r"]
+    assert (route.name, route.key_ids, route.steps[0].model) == ("r", {str(key)}, "gpt-4o")
+
+
+def _route_of(key_id: str) -> None:
+    create_route(name="r", path="/r", key_ids=[key_id], steps=[{"provider": "openai", "model": "gpt-4o"}])
+    connections.close_all()
 
 
 async def test_a_database_that_fails_is_a_closed_door(doors: DatabaseDoors) -> None:
