@@ -70,7 +70,8 @@ def sdk(caller: Caller, **options: Any) -> AzureOpenAI:
         "api_version": VERSION,
         "max_retries": 0,
     }
-    return AzureOpenAI(**{**values, "api_key": caller.secret, **options})
+    made = AzureOpenAI(**{**values, "api_key": caller.secret, **options})
+    return caller.gateway.clients.enter_context(made)
 
 
 @pytest.fixture
