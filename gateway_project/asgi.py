@@ -72,7 +72,7 @@ def _answers() -> AnswerStore | None:
     """In Redis when there is one, tagged with the installation's own secret; None: in the proxy's memory."""
     if not settings.REDIS_URLS:
         return None
-    return RedisAnswers(current_peppers()[0].value, settings.CACHE_REDIS_MAX_BYTES)
+    return RedisAnswers(settings.REDIS_URL, current_peppers()[0].value, settings.CACHE_REDIS_MAX_BYTES)
 
 
 def _access_log() -> AccessLog:

@@ -250,9 +250,9 @@ def test_proxies_share_answers_through_redis_and_go_on_without(redis: RedisServe
         proxy_in_thread(
             doors_to(upstream),
             make_counters=lambda: RedisCounters(redis.url, **counters),
-            answers=RedisAnswers(b"s" * 32, 1 << 40),
+            answers=RedisAnswers(redis.url, b"s" * 32, 1 << 40),
         ) as one,
-        proxy_in_thread(doors_to(upstream), answers=RedisAnswers(b"s" * 32, 1 << 40)) as other,
+        proxy_in_thread(doors_to(upstream), answers=RedisAnswers(redis.url, b"s" * 32, 1 << 40)) as other,
     ):
         assert asking(one, 1) == "miss"
         assert asking(one, 1) == "hit"
