@@ -12,7 +12,7 @@ from bench.measuring import Target
 from bench.processes import ROOT, StartError, free_port, running
 
 CHAT_PATH = "/api/providers/openai/v1/chat/completions"
-ROUTE_PATHS = {"hit": "/api/routes/bench/kept"}
+ROUTE_PATHS = {"route": "/api/routes/bench/steps", "hit": "/api/routes/bench/kept"}
 """By workload; bench/prepare.py makes the routes."""
 _FOREIGN = ("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "ADMIN_PASS", "OPENAI_API_KEY")
 _FOREIGN_PREFIXES = ("GATEWAY_", "POSTGRESQL_", "REDIS_", "PROXY_", "ADMIN_")

@@ -30,6 +30,8 @@ def main() -> None:
         cost_limit_nano=1_000_000 * 10**9,
     )
     step: StepFields = {"provider": "openai", "model": "gpt-4o-mini"}
+    steps: list[StepFields] = [step, {**step, "model": "gpt-4o", "retries": 1}]
+    create_route(name="steps", path="/bench/steps", key_ids=[key.pk], steps=steps, cache_enabled=False)
     create_route(name="kept", path="/bench/kept", key_ids=[key.pk], steps=[step], cache_enabled=True)
     print(secret)
 

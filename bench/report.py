@@ -20,7 +20,7 @@ LIMITS = {
 """The most CPU a request may cost, as a multiple of the bare pass-through's."""
 
 NAMES = ("bare", "memory", "redis")
-_BASES = {"hit": "plain"}
+_BASES = {"route": "plain", "hit": "plain"}
 """What the pass-through did, which has no routes, by the gateway's workload."""
 _TITLES = ("server", "what", "load", "per s", "CPU ms", "x bare", "limit", "+p50", "+p95", "+p99 ms", "RSS MB")
 

@@ -26,6 +26,8 @@ _MESSAGES = [
 _PLAIN = {"model": "gpt-4o-mini", "messages": _MESSAGES, "max_tokens": 64}
 PLAIN = Workload("plain", json.dumps(_PLAIN), stream=False, rate=150.0)
 STREAM = Workload("stream", json.dumps({**_PLAIN, "stream": True}), stream=True, rate=25.0)
+# On a route with two steps, of which the first answers.
+ROUTE = Workload("route", PLAIN.body, stream=False, rate=150.0)
 # On a route that keeps its answers: the first request of all is a miss, all others are hits.
 HIT = Workload("hit", PLAIN.body, stream=False, rate=150.0)
 UNPACED = Workload("unpaced", STREAM.body, stream=True, rate=0.0)
@@ -116,14 +118,16 @@ def _measure(
     warm_up: Book = {}
     gateways = [target for target in targets if target.routes]
     measure_cpu(warm_up, targets, PLAIN, seconds=0.5)
-    measure_cpu(warm_up, gateways, HIT, seconds=0.5)
+    for workload in (ROUTE, HIT):
+        measure_cpu(warm_up, gateways, workload, seconds=0.5)
     measure_cpu(book, targets, UNPACED, seconds=plan.plain_s)
     upstream.pace(PAUSE_MS)
 
     def cpu_round(number: int) -> None:
         in_turn = alternately(targets, number)
         measure_cpu(book, in_turn, PLAIN, seconds=plan.plain_s)
-        measure_cpu(book, alternately(gateways, number), HIT, seconds=plan.plain_s)
+        for workload in (ROUTE, HIT):
+            measure_cpu(book, alternately(gateways, number), workload, seconds=plan.plain_s)
         measure_cpu(book, in_turn, STREAM, seconds=plan.stream_s)
         say(f"{server}: round {number + 1} of {plan.rounds}")
 
@@ -133,7 +137,8 @@ def _measure(
     def latency_round(number: int) -> None:
         for workload in (PLAIN, STREAM):
             measure_latency(book, alternately([direct, *targets], number), workload, seconds=plan.latency_s)
-        measure_latency(book, alternately(gateways, number), HIT, seconds=plan.latency_s)
+        for workload in (ROUTE, HIT):
+            measure_latency(book, alternately(gateways, number), workload, seconds=plan.latency_s)
 
     repeat(plan.latency_rounds, deadline, latency_round)
     say(f"{server}: latency done")

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from bench.gateway import running_gateway
-from bench.suite import HIT, PLAIN, STREAM
+from bench.suite import HIT, PLAIN, ROUTE, STREAM
 from tests.upstream import Upstream
 
 
@@ -15,6 +15,8 @@ def test_it_asks_through_the_gateway(upstream: Upstream) -> None:
         plain = httpx.post(gateway.url, content=PLAIN.body, headers=headers)
         streamed = httpx.post(gateway.url, content=STREAM.body, headers=headers)
         kept = [httpx.post(gateway.routes["hit"], content=HIT.body, headers=headers) for _ in range(2)]
+        routed = httpx.post(gateway.routes["route"], content=ROUTE.body, headers=headers)
+    assert (routed.status_code, routed.headers["x-gateway-attempts"]) == (200, "1")
     assert [answer.headers["x-gateway-cache"] for answer in kept] == ["miss", "hit"]
     assert plain.json()["object"] == "chat.completion"
     assert streamed.text.endswith("data: [DONE]\n\n")

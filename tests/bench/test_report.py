@@ -15,6 +15,7 @@ def rows(hit_ms: float = 0.2) -> list[dict[str, Any]]:
         for name, cpu_ms in {**CPU_MS, "direct": 0.0}.items()
         for load in ("plain", "stream", "unpaced")
     }
+    book |= {(name, "route"): Figures([900.0], [0.7], [3.0], [2.0], [1.0]) for name in NAMES[1:]}
     book |= {(name, "hit"): Figures([2000.0], [hit_ms], [3.0], [2.0], [1.0]) for name in NAMES[1:]}
     return rows_of(ServerFigures("daphne", book, dict.fromkeys(NAMES, 64.4), rounds=1))
 
@@ -22,6 +23,7 @@ def rows(hit_ms: float = 0.2) -> list[dict[str, Any]]:
 def test_it_has_a_row_for_each_target_and_load() -> None:
     assert [(row["what"], row["load"], row["ratio"]) for row in rows()] == [
         *((name, load, CPU_MS[name] / 0.5) for load in ("plain", "stream") for name in NAMES),
+        *((name, "route", 1.4) for name in ("memory", "redis")),
         *((name, "hit", 0.4) for name in ("memory", "redis")),
     ]
 
