@@ -15,6 +15,10 @@ _FORBIDDEN = re.compile(
 )
 
 
+# How the templates of routes and custom providers end: /api/custom/providers/:provider/*wildcard.
+_NAMED_REST = re.compile(r"/\*[A-Za-z_]+\Z")
+
+
 def check_path(path: str) -> None:
     """Raises BadRequest for a path that another server could read as a different one: dot segments (also encoded),
     empty segments, backslash, control characters, anything but visible ASCII."""
@@ -32,7 +36,8 @@ def is_allowed(rules: tuple[PathRule, ...], method: str, path: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _matcher(pattern: str) -> re.Pattern[str]:
-    """`/a/:id` matches one segment, a trailing `*` matches the rest, everything else is literal."""
+    """`/a/:id` matches one segment, a trailing `*` or `/*name` matches the rest, everything else is literal."""
+    pattern = _NAMED_REST.sub("/*", pattern)
     if pattern.endswith("*"):
         return re.compile(_segments(pattern[:-1]))
     return re.compile(_segments(pattern) + r"\Z")

@@ -6,6 +6,7 @@ import pytest
 
 from gateway_project.shared.problems import BadRequest, NotFound
 from providers.adapters.registry import ADAPTERS
+from providers.records import CustomProviderRecord, CustomRouteRecord
 from proxy.calls import CALLS_KEPT, LONGEST_PATH_KEPT, CallFinder
 from proxy.flow import IncomingRequest
 from proxy.snapshot import Snapshot, SnapshotHolder
@@ -17,6 +18,13 @@ ROUTE = RouteRecord(
 )
 
 
+GENERATE = CustomRouteRecord(
+    path="/v1/generate", target_url="https://acme.example/x", methods=frozenset({"POST", "GET"})
+)
+ACME = CustomProviderRecord(id="c", name="acme", routes={GENERATE.path: GENERATE})
+CUSTOM = "/api/custom/providers/acme/v1/generate"
+
+
 def request(path: str, method: str = "POST") -> IncomingRequest:
     return IncomingRequest(id="i", method=method, path=path, query="", headers=(), started=0.0, arrived_at=0, read={})
 
@@ -24,7 +32,7 @@ def request(path: str, method: str = "POST") -> IncomingRequest:
 @pytest.fixture
 def holder() -> SnapshotHolder:
     made = SnapshotHolder()
-    made.replace(Snapshot(version=1, routes={ROUTE.path: ROUTE}))
+    made.replace(Snapshot(version=1, routes={ROUTE.path: ROUTE}, custom_providers={"acme": ACME}))
     return made
 
 
@@ -54,6 +62,18 @@ def test_a_route_is_found_by_its_exact_path(finder: CallFinder, prefix: str) -> 
         finder.find(request(f"{prefix}/../prod/chat"))
 
 
+def test_a_custom_provider_is_found_by_its_exact_name_path_and_method(finder: CallFinder) -> None:
+    call = finder.find(request(CUSTOM))
+    assert (call.adapter.provider, call.operation.name, call.operation.metering) == ("acme", "custom", "estimated")
+    assert finder.find(request(CUSTOM)) is call
+    assert finder.find(request(CUSTOM, "GET")).operation.metering == "free"
+    for path, method in ((f"{CUSTOM}/", "POST"), (CUSTOM, "PUT"), (CUSTOM.replace("acme", "Acme"), "POST")):
+        with pytest.raises(NotFound):
+            finder.find(request(path, method))
+    with pytest.raises(BadRequest):
+        finder.find(request(CUSTOM.replace("/v1", "/%2e%2e/v1")))
+
+
 def test_a_changed_configuration_is_looked_at_anew(finder: CallFinder, holder: SnapshotHolder) -> None:
     assert finder.find(request("/api/routes/prod/chat")).route is ROUTE
     changed = replace(ROUTE, name="other")
@@ -62,3 +82,5 @@ def test_a_changed_configuration_is_looked_at_anew(finder: CallFinder, holder: S
     holder.replace(Snapshot(version=3))
     with pytest.raises(NotFound):
         finder.find(request("/api/routes/prod/chat"))
+    with pytest.raises(NotFound):
+        finder.find(request(CUSTOM))

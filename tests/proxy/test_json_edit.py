@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.json_edit import has_duplicate, insert_member, member_names, replace_member
+from proxy.json_edit import duplicate_anywhere, has_duplicate, insert_member, member_names, replace_member
 
 NAMES = member_names(("model", "stream", "stream_options"))
 
@@ -163,3 +163,18 @@ def test_what_is_checked_is_json_for_the_parser_that_is_used() -> None:
     ):
         with pytest.raises(orjson.JSONDecodeError):
             orjson.loads(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "twice"),
+    [
+        (b'{"a":1,"b":{"a":1,"c":[{"a":1},{"a":1}]}}', None),
+        (b'{"a":1,"a":1}', "a"),
+        (b'{"a":{"b":[{"c":1,"c":2}]}}', "c"),
+        (b'{"a":{"\\u0062":1,"b":2}}', "b"),
+        (b'{"a":123456789012345678901234567890,"b":1e999}', None),
+        (b"[]", None),
+    ],
+)
+def test_a_member_that_occurs_twice_is_found_however_deep(content: bytes, twice: str | None) -> None:
+    assert duplicate_anywhere(content) == twice
