@@ -1,5 +1,6 @@
 """Costs against a table worked out by hand from the providers' public prices, and against an independent library."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -219,6 +220,19 @@ def test_it_fills_in_the_defaults_of_an_image_request(model: str, quality: str, 
         ("azure", "gpt-3.5-turbo-16k", "gpt-35-turbo-16k"),
         ("gemini", "models/gemini-2.5-flash", "gemini-2.5-flash"),
         ("groq", "openai/gpt-oss-120b", "openai/gpt-oss-120b"),
+        ("bedrock", "us.anthropic.claude-opus-4-7", "us.anthropic.claude-opus-4-7"),
+        ("bedrock", "apac.anthropic.claude-3-5-haiku-20241022-v1:0", "anthropic.claude-3-5-haiku-20241022-v1:0"),
+        ("bedrock", "global.amazon.nova-premier-v1:0", "amazon.nova-premier-v1:0"),
+        ("bedrock", "us-gov.meta.llama3-8b-instruct-v1:0", "meta.llama3-8b-instruct-v1:0"),
+        ("bedrock", "meta.llama3-8b-instruct-v1:0:8k", "meta.llama3-8b-instruct-v1:0"),
+        ("bedrock", "eu.anthropic.claude-opus-4-7-v1:0", "eu.anthropic.claude-opus-4-7"),
+        ("bedrock", "deepseek.v3.2", "deepseek.v3.2"),
+        (
+            "bedrock",
+            "arn:aws:bedrock:us-east-1:123456789012:inference-profile/eu.anthropic.claude-opus-4-7",
+            "eu.anthropic.claude-opus-4-7",
+        ),
+        ("bedrock", "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0", "amazon.nova-lite-v1:0"),
     ],
 )
 def test_it_finds_the_model_that_a_name_is_a_version_of(provider: str, model: str, found: str) -> None:
@@ -238,10 +252,23 @@ def test_it_finds_the_model_that_a_name_is_a_version_of(provider: str, model: st
         ("openai", "gpt-35-turbo-16k"),
         ("nobody", "gpt-4o"),
         ("anthropic", "gpt-4o"),
+        ("bedrock", "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abcdef123456"),
+        ("bedrock", "arn:aws:bedrock:us-east-1:123456789012:custom-model/amazon.nova-lite-v1:0/abc"),
+        ("bedrock", "anthropic"),
     ],
 )
 def test_it_leaves_an_unknown_model_unpriced(provider: str, model: str) -> None:
     assert find_price(bundled_prices(), provider, model) is None
+
+
+def test_it_prefers_the_price_of_the_region() -> None:
+    prices = bundled_prices()
+    model, region = "amazon.nova-lite-v1:0", "us-gov-west-1"
+    setting = ProviderRecord("id", "bedrock", parameters={"awsRegion": region})
+    found = price_of(setting, prices, model, embeddings=False)
+    assert found == prices["bedrock", f"{region}/{model}"] != prices["bedrock", model]
+    elsewhere = replace(setting, parameters={"awsRegion": "eu-west-1"})
+    assert price_of(elsewhere, prices, model, embeddings=False) == prices["bedrock", model]
 
 
 def test_it_prefers_the_exact_name() -> None:

@@ -68,6 +68,9 @@ def test_it_refuses_members_of_the_wrong_shape(setting: dict[str, Any], field: s
         ("azure", {"deploymentModels": "prod=gpt-4o"}, "setting.deploymentModels"),
         ("azure", {"entraToken": "canary\n"}, "setting.entraToken"),
         ("bedrock", {"awsRegion": "us east"}, "setting.awsRegion"),
+        ("bedrock", {"awsRegion": "europe"}, "setting.awsRegion"),
+        ("bedrock", {"awsRegion": "us-east-1.evil.example"}, "setting.awsRegion"),
+        ("bedrock", {"awsCredentialChain": "yes"}, "setting.awsCredentialChain"),
         ("openai", {"organization": "canary\n"}, "setting.organization"),
     ],
 )
@@ -95,6 +98,7 @@ def test_it_takes_what_it_does_not_know_for_a_secret() -> None:
         ("azure", {"entraToken"}, ("setting.resourceName",)),
         ("azure", {"url"}, ("setting.apikey",)),
         ("bedrock", {"awsRegion"}, ("setting.awsAccessKeyId", "setting.awsSecretAccessKey")),
+        ("bedrock", {"awsCredentialChain"}, ("setting.awsRegion",)),
         ("vllm", {"apikey"}, ("setting.url",)),
         ("deepinfra", set(), ("setting.apikey",)),
     ],

@@ -99,3 +99,29 @@ def test_headers_say_whether_and_when_to_try_again(
 
 def test_a_401_names_the_scheme() -> None:
     assert dict(problem_headers(Unauthenticated("x")))[b"www-authenticate"] == b"Bearer"
+
+
+@pytest.mark.parametrize(
+    ("problem", "name"),
+    [
+        (BadRequest("x"), "ValidationException"),
+        (Unauthenticated("x"), "AccessDeniedException"),
+        (AmountLimitReached("x"), "ServiceQuotaExceededException"),
+        (PermissionDenied("x"), "AccessDeniedException"),
+        (NotFound("x"), "ResourceNotFoundException"),
+        (RateLimitReached("x"), "ThrottlingException"),
+        (Unavailable("x"), "ServiceUnavailableException"),
+        (UpstreamTimedOut("x"), "ModelTimeoutException"),
+        (UpstreamFailed("x"), "InternalServerException"),
+        (InternalError("x"), "InternalServerException"),
+    ],
+)
+def test_each_status_has_the_exception_amazons_clients_know(problem: Problem, name: str) -> None:
+    headers = dict(problem_headers(problem, "bedrock", "request-1"))
+    assert (headers[b"x-amzn-errortype"], headers[b"x-amzn-requestid"]) == (name.encode(), b"request-1")
+    assert orjson.loads(body_of(problem, "bedrock")) == {"message": "x", "code": problem.code}
+
+
+def test_figures_stand_beside_the_message_for_amazons_clients() -> None:
+    problem = RateLimitReached("x", extra={"limit": 5})
+    assert orjson.loads(body_of(problem, "bedrock"))["metadata"] == {"limit": 5}

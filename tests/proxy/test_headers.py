@@ -19,6 +19,7 @@ def test_the_providers_credentials_take_the_place_of_the_clients() -> None:
 @pytest.mark.parametrize(
     "name",
     [b"Cookie", b"HOST", b"content-length", b"x-forwarded-for", b"X-Forwarded-Anything", b"x_api_key", b"openai_beta",
+     b"X-Amz-Date", b"x-amz-security-token", b"amz-sdk-invocation-id",
      b"connection", b"transfer-encoding", b"x-gateway-route", b"x-metadata", b"traceparent"],
 )  # fmt: skip
 def test_what_is_not_for_the_provider_stays(name: bytes) -> None:
@@ -139,3 +140,13 @@ def test_an_answer_says_how_long_to_wait(value: bytes, seconds: float | None) ->
 
 def test_an_answer_may_not_say_how_long_to_wait() -> None:
     assert retry_after_s(answer_head([]), 1000) is None
+
+
+def test_amazons_request_id_is_known_and_passes() -> None:
+    head = answer_head([(b"x-amzn-RequestId", b"r-1")])
+    assert (head.request_id, head.to_client) == (b"r-1", [(b"x-amzn-requestid", b"r-1")])
+
+
+def test_features_of_bedrock_pass() -> None:
+    sent = [(b"X-Amzn-Bedrock-Trace", b"ENABLED")]
+    assert names(to_upstream(sent, ())) == ["x-amzn-bedrock-trace", "accept-encoding"]

@@ -13,6 +13,11 @@ from tests.proxy.builders import incoming
 from tests.proxy_gateway import PEPPER, PlainDoors, key
 
 
+def signature(access_key: bytes) -> bytes:
+    scope = b"/20261120/us-east-1/bedrock/aws4_request"
+    return b"AWS4-HMAC-SHA256 Credential=" + access_key + scope + b", SignedHeaders=host;x-amz-date, Signature=0a"
+
+
 @pytest.mark.parametrize(
     ("headers", "secret"),
     [
@@ -29,6 +34,11 @@ from tests.proxy_gateway import PEPPER, PlainDoors, key
         ([(b"authorization", b"Bearer 3"), (b"api-key", b"2")], "2"),
         ([(b"authorization", b"Bearer 3"), (b"api-key", b"")], "3"),
         ([(b"x-api-key", b"first"), (b"x-api-key", b"second")], "first"),
+        ([(b"authorization", signature(b"abc"))], "abc"),
+        ([(b"authorization", signature(b"a/b, Signature=c"))], "a/b, Signature=c"),
+        ([(b"authorization", signature(b"Credential=a/b, SignedHeaders=c"))], "Credential=a/b, SignedHeaders=c"),
+        ([(b"authorization", signature(b"abc").replace(b", ", b","))], "abc"),
+        ([(b"authorization", signature(b"3")), (b"x-api-key", b"1")], "1"),
     ],
 )
 def test_the_secret_is_everything_after_the_scheme(headers: list[tuple[bytes, bytes]], secret: str) -> None:
@@ -45,6 +55,9 @@ def test_the_secret_is_everything_after_the_scheme(headers: list[tuple[bytes, by
         [(b"authorization", b"Bearer")],
         [(b"x-api-key", b"x" * (MAX_SECRET_BYTES + 1))],
         [(b"x_api_key", b"abc")],
+        [(b"authorization", signature(b""))],
+        [(b"authorization", b"AWS4-HMAC-SHA256 abc")],
+        [(b"authorization", b"AWS4-HMAC-SHA256 Credential=abc, SignedHeaders=host, Signature=0")],
     ],
 )
 def test_no_secret_is_told_how_to_send_one(headers: list[tuple[bytes, bytes]]) -> None:
