@@ -14,7 +14,7 @@ JOURNAL_KEPT_S = 86_400
 def record_change(*, digests: Iterable[str] = (), snapshot: bool = False) -> int:
     """Journal a change inside the caller's transaction and return its version.
 
-    digests: key digests to drop from every proxy. snapshot: settings or prices changed as well.
+    digests: key digests to drop from every proxy. snapshot: something else that proxies keep changed as well, such as settings or routes.
     """
     with transaction.atomic():
         changed = {"version": F("version") + 1}

@@ -14,8 +14,8 @@ from tests.admin_site import operator, page, signed_in
 
 pytestmark = pytest.mark.django_db
 OURS = ("gateway_project", "keys", "providers", "policies", "routes", "reporting", "proxy")
-# Shown on the pages of keys.
-WITHOUT_A_PAGE = {"keys.KeySetting"}
+# Shown on the pages of keys, of custom providers and of routes.
+WITHOUT_A_PAGE = {"keys.KeySetting", "providers.CustomRoute", "routes.RouteKey", "routes.RouteStep"}
 
 
 def test_every_table_of_ours_has_a_page_in_the_sites_look() -> None:
