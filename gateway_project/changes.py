@@ -14,7 +14,7 @@ JOURNAL_KEPT_S = 86_400
 def record_change(*, digests: Iterable[str] = (), snapshot: bool = False) -> int:
     """Journal a change inside the caller's transaction and return its version.
 
-    digests: key digests to drop from every proxy. snapshot: something else that proxies keep changed as well, such as settings or routes.
+    digests: key digests to drop from every proxy. snapshot: something else they keep changed too: settings, routes, …
     """
     with transaction.atomic():
         changed = {"version": F("version") + 1}
