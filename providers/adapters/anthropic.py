@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from providers.adapters import members
 from providers.adapters.anthropic_operations import facts_of, operation_of
 from providers.adapters.anthropic_usage import plain_reading, told_in
 from providers.adapters.base import (
@@ -36,6 +37,7 @@ class AnthropicAdapter(PlainTransport):
     path_prefix = "/api/providers/anthropic/v1"
     error_dialect: ErrorDialect = "anthropic"
     prepares = True
+    read_members = members.ANTHROPIC
 
     def prepare(self, setting: ProviderRecord, operation: Operation, request: UpstreamRequest) -> UpstreamRequest:
         """With a version, where the client names none: the provider wants one."""

@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
+from providers.adapters import members
 from providers.adapters.aws_events import Frame
 from providers.records import ProviderRecord, TokenUsage
 
@@ -158,6 +159,8 @@ class Adapter(Protocol):
     prepares: bool
     # Prices follow the model an answer names, since what clients name may be called anything.
     answers_name_model: bool
+    # Members of bodies it reads at the top level: none of them may be there twice.
+    read_members: tuple[str, ...]
     # Streams are looked at event by event, since nothing but the adapter's own words is known of them.
     watches_events: bool
 
@@ -246,6 +249,7 @@ class PlainTransport:
     error_dialect: ErrorDialect = "openai"
     prepares = False
     answers_name_model = False
+    read_members: tuple[str, ...] = members.OPENAI
     watches_events = False
 
     def prepare(self, setting: ProviderRecord, operation: Operation, request: UpstreamRequest) -> UpstreamRequest:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway_project.shared import clock
-from providers.adapters import anthropic_usage, bedrock_usage
+from providers.adapters import anthropic_usage, bedrock_usage, members
 from providers.adapters.aws_identity import IDENTITY
 from providers.adapters.aws_signing import AwsCredentials, Scope, signed
 from providers.adapters.base import (
@@ -43,6 +43,7 @@ class BedrockAdapter(PlainTransport):
     path_prefix = "/api/providers/bedrock"
     error_dialect: ErrorDialect = "bedrock"
     prepares = True
+    read_members = members.BEDROCK
 
     def prepare(self, setting: ProviderRecord, operation: Operation, request: UpstreamRequest) -> UpstreamRequest:
         """Signed. Raises Unavailable while the gateway's own AWS identity is not known."""

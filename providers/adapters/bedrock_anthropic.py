@@ -8,6 +8,7 @@ from urllib.parse import quote
 import orjson
 
 from gateway_project.shared.problems import NotFound
+from providers.adapters import members
 from providers.adapters.anthropic import VERSION_HEADER, AnthropicAdapter, event_of
 from providers.adapters.aws_events import FrameReader
 from providers.adapters.base import BodyFacts, ErrorAnswer, Operation, StreamDecoder, UpstreamRequest
@@ -60,6 +61,7 @@ class BedrockAnthropicAdapter(AnthropicAdapter):
 
     provider = "bedrock"
     path_prefix = "/api/providers/bedrock/anthropic/v1"
+    read_members = members.BEDROCK
 
     def prepare(self, setting: ProviderRecord, operation: Operation, request: UpstreamRequest) -> UpstreamRequest:
         """The invocation of the body's model, signed. Raises Unavailable as BedrockAdapter does."""

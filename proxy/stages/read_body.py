@@ -1,5 +1,6 @@
 """What does the body say? Reads only the members the gateway needs; the bytes stay as they are."""
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -7,21 +8,11 @@ from typing import Any
 import orjson
 
 from gateway_project.shared.problems import BadRequest, Problem
-from providers.adapters.base import BodyFacts
+from providers.adapters.base import Adapter, BodyFacts
 from proxy.flow import Body, Call, IncomingRequest
 from proxy.json_edit import duplicate_anywhere, has_duplicate, member_names
 from proxy.multipart import form_fields
 
-_READ_MEMBERS = member_names(
-    ("model", "stream", "stream_options", "n", "best_of", "user", "max_tokens", "max_completion_tokens",
-     "max_output_tokens", "messages", "input", "tools", "previous_response_id", "conversation", "prompt",
-     "web_search_options", "size", "quality", "service_tier", "instructions",
-     "max_tokens_to_sample", "system", "metadata", "speed", "fallbacks", "container", "context_management",
-     "compaction", "mcp_servers", "thread", "requests",
-     "max_gen_len", "maxTokens", "max_new_tokens", "inferenceConfig", "textGenerationConfig", "serviceTier",
-     "additionalModelRequestFields", "numResults", "num_generations", "toolConfig", "imageGenerationConfig",
-     "anthropic_version", "anthropic_beta")
-)  # fmt: skip
 _NO_BODY = Body(b"", BodyFacts())
 _BAD_TYPE = "bad_content_type"
 
@@ -45,7 +36,7 @@ def read_body(request: IncomingRequest, call: Call, content: bytes) -> Body:
         # Without a content type, or as plain text, it can only be meant as JSON; a form could be read as a form.
         if not is_json and media_type not in ("", "text/plain"):
             raise BadRequest("This path takes a JSON body: send content-type: application/json.", code=_BAD_TYPE)
-        document = _object(content)
+        document = _object(content, call)
         return Body(content, _facts(call, document), document)
     if operation.body in ("strict_json", "none"):
         return _strict(content, call, is_json=is_json or media_type in ("", "text/plain"))
@@ -74,7 +65,7 @@ def _free_form(content: bytes, call: Call, *, is_json: bool) -> Body:
     if content and (is_json or content.lstrip()[:1] == b"{"):
         document = _parsed(content, must=is_json)
     if isinstance(document, dict):
-        _check_members(content)
+        _check_members(content, call)
         return Body(content, _facts(call, document), document)
     return Body(content, BodyFacts(model=operation.model_in_path)) if content or operation.model_in_path else _NO_BODY
 
@@ -87,7 +78,7 @@ def _strict(content: bytes, call: Call, *, is_json: bool) -> Body:
         return _NO_BODY
     if not is_json:
         raise BadRequest("This path takes a JSON body: send content-type: application/json.", code=_BAD_TYPE)
-    document = _object(content)
+    document = _object(content, call)
     try:
         twice = duplicate_anywhere(content)
     except RecursionError as error:
@@ -97,11 +88,11 @@ def _strict(content: bytes, call: Call, *, is_json: bool) -> Body:
     return Body(content, _facts(call, document), document)
 
 
-def _object(content: bytes) -> dict[str, Any]:
+def _object(content: bytes, call: Call) -> dict[str, Any]:
     document = _parsed(content, must=True)
     if not isinstance(document, dict):
         raise BadRequest("The body must be a JSON object.", code="invalid_json")
-    _check_members(content)
+    _check_members(content, call)
     return document
 
 
@@ -114,9 +105,14 @@ def _parsed(content: bytes, *, must: bool) -> Any:
         return None
 
 
-def _check_members(content: bytes) -> None:
+@lru_cache(64)
+def _members_of(adapter: Adapter) -> re.Pattern[bytes]:
+    return member_names(adapter.read_members)
+
+
+def _check_members(content: bytes, call: Call) -> None:
     try:
-        twice = has_duplicate(content, _READ_MEMBERS)
+        twice = has_duplicate(content, _members_of(call.adapter))
     except RecursionError as error:
         raise BadRequest("The body is nested too deeply.", code="invalid_json") from error
     if twice is not None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from providers.adapters import members
 from providers.adapters.anthropic_operations import facts_of, operation_of
 
 MESSAGES = operation_of("POST", "/messages")
@@ -187,3 +188,23 @@ def test_a_batch_has_the_models_of_all_its_requests() -> None:
 def test_impossible_members_are_named(members: dict[str, Any], named: str) -> None:
     with pytest.raises(ValueError, match=f"^{named} must be"):
         facts_of(MESSAGES, asked(**members))
+
+
+class Noting(dict[str, Any]):
+    """A document that notes which members are asked for."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        super().__init__(values)
+        self.asked: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.asked.add(name)
+        return super().get(name, default)
+
+
+@pytest.mark.parametrize("operation", [MESSAGES, COMPLETE, BATCHES])
+def test_every_member_that_counts_may_be_there_only_once(operation: Any) -> None:
+    document = Noting(asked(tools=[], prompt="x", system="x"))
+    facts_of(operation, document)
+    assert document.asked
+    assert document.asked <= set(members.ANTHROPIC)
