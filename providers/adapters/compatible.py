@@ -32,6 +32,9 @@ class CompatibleAdapter(OpenAIAdapter):
         facts = super().read_body(operation, document)
         if facts.images and not document.get("model"):
             return msgspec.structs.replace(facts, model="")  # the default is OpenAI's own
+        if document.get("models") is not None:
+            others = _other_models(document)
+            return msgspec.structs.replace(facts, other_models=others, deferred=bool(others))
         return facts
 
     def stream(self, operation: Operation) -> StreamDialect:
@@ -48,6 +51,13 @@ class CompatibleAdapter(OpenAIAdapter):
         if self._pictures_in_chat and reading.usage == TokenUsage() and (pictures := _pictures(payload)):
             return reading._replace(usage=TokenUsage(images=pictures))
         return reading
+
+
+def _other_models(document: Mapping[str, Any]) -> tuple[str, ...]:
+    """Models that answer when the one named cannot (OpenRouter's fallbacks)."""
+    models = document["models"]
+    named = models if isinstance(models, list) else [models]
+    return tuple(str(model) for model in named if model != document.get("model"))
 
 
 def _pictures(payload: Mapping[str, Any]) -> int:

@@ -87,3 +87,13 @@ def test_openais_default_model_is_nobody_elses() -> None:
     images = row.operation("POST", "/images/generations")
     assert row.read_body(images, {"prompt": "x"}).model == ""
     assert row.read_body(images, {"prompt": "x", "model": "grok-2-image"}).model == "grok-2-image"
+
+
+@pytest.mark.parametrize(
+    ("models", "others"),
+    [(["m", "n", "o"], ("n", "o")), ("n", ("n",)), ([], ()), (["m"], ()), ([["n"]], ("['n']",)), (None, ())],
+)
+def test_the_models_that_may_answer_instead_are_known(models: Any, others: tuple[str, ...]) -> None:
+    row = adapter("openrouter")
+    facts = row.read_body(row.operation("POST", "/chat/completions"), {"model": "m", "models": models, "messages": []})
+    assert (facts.model, facts.other_models, facts.deferred) == ("m", others, bool(others))
