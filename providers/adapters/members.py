@@ -3,17 +3,17 @@
 Kept apart by dialect: each is looked for in every body of its dialect.
 """
 
-OPENAI = (
+OPENAI: tuple[str, ...] = (
     "model", "stream", "stream_options", "n", "best_of", "user", "max_tokens", "max_completion_tokens",
     "max_output_tokens", "messages", "input", "tools", "previous_response_id", "conversation", "prompt",
     "web_search_options", "size", "quality", "service_tier", "instructions",
 )  # fmt: skip
-ANTHROPIC = (
+ANTHROPIC: tuple[str, ...] = (
     "model", "stream", "max_tokens", "max_tokens_to_sample", "messages", "system", "prompt", "tools", "metadata",
     "service_tier", "speed", "inference_geo", "fallbacks", "container", "context_management", "compaction",
     "mcp_servers", "thread", "requests",
 )  # fmt: skip
-BEDROCK = tuple(
+BEDROCK: tuple[str, ...] = tuple(
     {
         **dict.fromkeys(OPENAI),
         **dict.fromkeys(ANTHROPIC),

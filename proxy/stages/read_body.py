@@ -106,13 +106,13 @@ def _parsed(content: bytes, *, must: bool) -> Any:
 
 
 @lru_cache(64)
-def _members_of(adapter: Adapter) -> re.Pattern[bytes]:
+def _members_of(adapter: type[Adapter]) -> re.Pattern[bytes]:
     return member_names(adapter.read_members)
 
 
 def _check_members(content: bytes, call: Call) -> None:
     try:
-        twice = has_duplicate(content, _members_of(call.adapter))
+        twice = has_duplicate(content, _members_of(type(call.adapter)))
     except RecursionError as error:
         raise BadRequest("The body is nested too deeply.", code="invalid_json") from error
     if twice is not None:
