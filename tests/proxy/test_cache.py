@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -331,3 +332,36 @@ async def test_no_cache_does_not_wait_for_others(kept: Kept, fake: Fake) -> None
     assert await kept.mark(said="no-cache") == "miss"
     leaves.set()
     await hanging
+
+
+async def test_one_that_a_limit_refuses_makes_nobody_wait(kept: Kept, fake: Fake) -> None:
+    await kept.serve(route(single_flight=True))
+    kept.doors.put_key(key(cost_limit_nano=1))
+    await kept.refresh()
+    sent = await asyncio.gather(*(kept.ask() for _ in range(10)))
+    assert {each.status for each in sent} == {402}
+    assert (fake.count(), kept.called.proxy._answers.flights, kept.reserved) == (0, 0, 0)
+
+
+async def test_whoever_fails_or_leaves_nobody_waits_for_ever(kept: Kept, fake: Fake) -> None:
+    await kept.serve(route(single_flight=True, deadline_s=1.5))
+    chosen = random.Random(7)
+    for fault in ("503", "hang", "drop", "cut=2", "slow=20", "slow-first-byte=150"):
+        fake.fail(fault, times=2)
+
+    async def one(number: int) -> None:
+        leaves = asyncio.Event()
+        if number % 3:
+            asyncio.get_running_loop().call_later(chosen.uniform(0.05, 1.5), leaves.set)
+        await asyncio.sleep(chosen.uniform(0, 1))
+        await kept.ask(leaves=leaves, seed=number % 4, stream=bool(number % 2))
+
+    async with asyncio.timeout(30):
+        await asyncio.gather(*(one(number) for number in range(60)))
+    events = kept.events()
+    assert len(events) == len({event.id for event in events}) == 60
+    assert (kept.called.proxy._answers.flights, kept.reserved) == (0, 0)
+    assert {event.ending for event in events} <= {"completed", "client_left", "upstream_failed"}
+    assert all(event.cost_nano == 0 for event in events if event.usage_source == "cache")
+    fake.reset()
+    assert [await kept.mark(seed=9), await kept.mark(seed=9)] == ["miss", "hit"]

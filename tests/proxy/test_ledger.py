@@ -79,7 +79,7 @@ class Kept:
         self.ledger = Ledger(self.counters, self.books, lease_s=90)
         self.key = key(cost_limit_nano=1000, request_limit=5, request_window_unit="d")
 
-    async def reserve(self, request_id: str = "r1", cost_nano: int = 100) -> Reservation:
+    async def reserve(self, request_id: str = "r1", cost_nano: int | None = 100) -> Reservation:
         return await self.ledger.reserve(self.key, request_id, cost_nano=cost_nano, at=AT)
 
     def used(self) -> tuple[int, int]:
@@ -127,6 +127,25 @@ async def test_the_books_are_read_once_for_all_who_wait(kept: Kept) -> None:
     refused = [result for result in results if isinstance(result, LimitReached)]
     assert len(refused) == 17
     assert (refused[0].refused.used, refused[0].refused.reserved) == (700, 300)
+
+
+@pytest.mark.parametrize("spent", [999, 1000, 5000])
+async def test_what_costs_nothing_needs_no_room_for_cost(kept: Kept, spent: int) -> None:
+    kept.books.balance = Balance({TOTAL: spent})
+    reservation = await kept.reserve(cost_nano=None)
+    assert kept.used() == (spent, 0)
+    await kept.ledger.settle(reservation, cost_nano=0)
+    assert kept.used() == (spent, 0)
+    with pytest.raises(LimitReached):  # the limit itself is as it was
+        await kept.reserve("r2", cost_nano=2)
+
+
+async def test_what_costs_nothing_is_a_request_all_the_same(kept: Kept) -> None:
+    for number in range(5):
+        await kept.reserve(f"r{number}", cost_nano=None)
+    with pytest.raises(LimitReached) as caught:
+        await kept.reserve("r5", cost_nano=None)
+    assert caught.value.refused.limit.counter.kind == "requests"
 
 
 async def test_what_does_not_fit_is_refused(kept: Kept) -> None:

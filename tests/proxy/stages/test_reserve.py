@@ -6,7 +6,7 @@ from gateway_project.shared.counters import CounterId, Limit, LimitKind, Refused
 from gateway_project.shared.memory_counters import MemoryCounters
 from gateway_project.shared.problems import AmountLimitReached, PermissionDenied, Problem, RateLimitReached
 from proxy.ledger import Ledger
-from proxy.stages.reserve import check_metered, refusal, reserve
+from proxy.stages.reserve import check_metered, refusal, reserve, reserve_free
 from tests.proxy.builders import body_of, call_of, incoming, visit_of
 from tests.proxy_gateway import PlainDoors, key
 
@@ -109,3 +109,13 @@ async def test_only_what_can_be_bounded_passes_under_a_cost_limit() -> None:
         check_metered(key(cost_window_limit_nano=1, cost_window_unit="d"), call_of(), body, without_price)
     assert caught.value.code == "model_unpriced"
     check_metered(key(request_limit=1, request_window_unit="d"), call_of(), body, without_price)
+
+
+async def test_what_costs_nothing_is_refused_only_for_too_many_requests() -> None:
+    ledger = Ledger(MemoryCounters(), PlainDoors(), lease_s=90)
+    limited = key(cost_limit_nano=0, request_limit=1, request_window_unit="d")
+    reservation = await reserve_free(incoming(), limited, ledger)
+    assert reservation.usage[0] == (0, 1)
+    with pytest.raises(RateLimitReached) as caught:
+        await reserve_free(incoming(), limited, ledger)
+    assert caught.value.code == "rate_limit_reached"
