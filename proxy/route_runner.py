@@ -34,6 +34,8 @@ from routes.records import RouteRecord, RouteStepRecord
 
 # The deadline's own timer comes first; the sweeper is behind it for what may hang elsewhere.
 SLACK_S = 1.0
+# With less than this left nothing is begun: it would be sent, and paid for, in vain. Timers may be that early.
+LEAST_S = 0.005
 # Of an attempt's time: who cannot connect for so long was sent nothing, and is charged nothing.
 CONNECT_SHARE = 0.9
 
@@ -138,7 +140,7 @@ class RouteRunner:
         """Attempts at one step; None: go on with the next one, unless the run is over."""
         spoken = None
         for retry in range(step.retries + 1):
-            if run.left_s <= 0:
+            if run.left_s < LEAST_S:
                 run.is_over, run.failed = True, run.failed or UpstreamTimedOut("The time for this request is over.")
                 return None
             spoken, plan = self._next(run, step, spoken)

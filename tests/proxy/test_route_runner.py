@@ -214,12 +214,19 @@ async def test_a_pause_longer_than_the_time_left_is_not_made(routed: Routed) -> 
 
 
 @pytest.mark.parametrize("stops", [False, True], ids=["the client leaves", "the gateway stops"])
-async def test_a_pause_ends_at_once(routed: Routed, stops: bool) -> None:
+async def test_a_pause_ends_at_once(routed: Routed, stops: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses = asyncio.Event()
+
+    async def pause(seconds: float) -> None:
+        pauses.set()
+        await asyncio.sleep(seconds)
+
+    monkeypatch.setattr(routed.called.proxy._routes, "_pause", pause)
     await routed.serve(route(step(retries=5, retry_interval_s=30.0)))
     routed.fake.fail("503", times=9)
     leaves = asyncio.Event()
     calling = asyncio.ensure_future(routed.call(leaves=leaves))
-    await asyncio.to_thread(routed.fake.wait_for_ending, "complete")
+    await pauses.wait()
     if stops:
         routed.called.proxy._sweeper.cancel_all()
         with pytest.raises(asyncio.CancelledError):
