@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from providers.adapters import members
 from providers.adapters.base import BodyFacts, Operation, StreamDialect, UsageReading
 from providers.adapters.openai import OpenAIAdapter
 from providers.adapters.openai_usage import usage_of
@@ -16,6 +17,8 @@ _ADDRESS = ("https://", "http://", "data:image/")
 
 class CompatibleAdapter(OpenAIAdapter):
     """One row. The path after `/v1` is appended to the setting's base URL, whatever version that has."""
+
+    read_members = (*members.OPENAI, "models")
 
     def __init__(self, kind: ProviderKind) -> None:
         dialect = kind.dialect or OpenAIDialect()

@@ -183,6 +183,7 @@ SMUGGLED = [
     ("openai", "/v1/chat/completions", '{"model":"MINE-1","messages":[]}'),
     ("openrouter", "/v1/chat/completions", '{"model":"mine-1","models":["other-1"],"messages":[]}'),
     ("openrouter", "/v1/chat/completions", '{"models":["mine-1"],"messages":[]}'),
+    ("openrouter", "/v1/chat/completions", '{"model":"mine-1","models":["other-1"],"models":["mine-1"],"messages":[]}'),
     ("anthropic", "/v1/messages", '{"model":"mine-1","model":"other-1","max_tokens":5,"messages":[]}'),
     (
         "anthropic",
