@@ -16,9 +16,11 @@ _JSON: dict[str, Operation] = {
 _READ = Operation("read", "free")
 _READ_BATCHES = Operation("read_batches", "free")
 # The provider writes these into the prompt by itself: at most so many tokens each, as documented or more.
-_TOOL_USE_TOKENS = 1024
+_PROMPTED_TOKENS = 1024
 _CLIENT_TOOL_TOKENS = 4096
 _IMAGE_TOKENS = 5120
+# Members for which the provider has a prompt of its own.
+_PROMPTED = ("tools", "thinking", "output_config", "output_format")
 # Tools of Anthropic's own making that the client runs, so that what they find comes in a request's body.
 _CLIENT_TOOLS = ("bash_", "text_editor_", "computer_", "browser_", "memory_")
 # Blocks whose size in tokens their bytes bound. Anything else may stand for what is stored elsewhere.
@@ -55,7 +57,6 @@ def facts_of(operation: Operation, document: Mapping[str, Any]) -> BodyFacts:
     if operation.name == "batches":
         return _batch_facts(document)
     others = tuple(_other_models(document))
-    tools = document.get("tools")
     images, closed = _media(document)
     return BodyFacts(
         model=_text(document, "model"),
@@ -65,7 +66,7 @@ def facts_of(operation: Operation, document: Mapping[str, Any]) -> BodyFacts:
             document, "max_tokens_to_sample" if operation.name == "text_completion" else "max_tokens"
         ),
         open_input=not closed or _brings_more(document),
-        hidden_input_tokens=images * _IMAGE_TOKENS + (_tool_tokens(tools) if tools else 0),
+        hidden_input_tokens=images * _IMAGE_TOKENS + _prompted_tokens(document),
         # Where nothing is said, the account may be set to a place that costs more.
         service_tier=served_as(document.get("speed"), document.get("inference_geo") or "us"),
         deferred=bool(others),
@@ -105,9 +106,11 @@ def _is_hosted(tool: Any) -> bool:
     return kind not in (None, "custom") and not (isinstance(kind, str) and kind.startswith(_CLIENT_TOOLS))
 
 
-def _tool_tokens(tools: Any) -> int:
-    provided = sum(1 for tool in _items(tools) if isinstance(tool, dict) and tool.get("type") not in (None, "custom"))
-    return _TOOL_USE_TOKENS + provided * _CLIENT_TOOL_TOKENS
+def _prompted_tokens(document: Mapping[str, Any]) -> int:
+    tools = _items(document.get("tools"))
+    provided = sum(1 for tool in tools if isinstance(tool, dict) and tool.get("type") not in (None, "custom"))
+    asked = sum(1 for name in _PROMPTED if document.get(name))
+    return asked * _PROMPTED_TOKENS + provided * _CLIENT_TOOL_TOKENS
 
 
 def _media(document: Mapping[str, Any]) -> tuple[int, bool]:

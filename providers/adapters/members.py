@@ -11,7 +11,7 @@ OPENAI: tuple[str, ...] = (
 ANTHROPIC: tuple[str, ...] = (
     "model", "stream", "max_tokens", "max_tokens_to_sample", "messages", "system", "prompt", "tools", "metadata",
     "service_tier", "speed", "inference_geo", "fallbacks", "container", "context_management", "compaction",
-    "mcp_servers", "thread", "requests",
+    "mcp_servers", "thread", "requests", "thinking", "output_config", "output_format",
 )  # fmt: skip
 BEDROCK: tuple[str, ...] = tuple(
     {

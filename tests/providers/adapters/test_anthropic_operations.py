@@ -140,6 +140,12 @@ def test_tools_add_tokens_of_their_own(tools: Any, hidden: int, is_open: bool) -
     assert (facts.hidden_input_tokens, facts.open_input) == (hidden, is_open)
 
 
+@pytest.mark.parametrize("name", ["thinking", "output_config", "output_format"])
+def test_members_the_provider_has_prompts_for_add_tokens(name: str) -> None:
+    facts = facts_of(MESSAGES, asked(tools=[{"name": "f"}], **{name: {"type": "adaptive"}}))
+    assert (facts.hidden_input_tokens, facts.open_input) == (2 * 1024, False)
+
+
 @pytest.mark.parametrize("name", ["container", "context_management", "compaction", "mcp_servers", "thread"])
 def test_members_that_bring_in_more_make_it_open(name: str) -> None:
     assert facts_of(MESSAGES, asked(**{name: {"id": "x"}})).open_input
