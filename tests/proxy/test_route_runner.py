@@ -318,6 +318,26 @@ async def test_attempts_that_cost_nothing_need_no_more_room(routed: Routed) -> N
     assert routed.used() == (PROMPT + ANSWER, 0)
 
 
+async def test_a_stream_is_cut_at_the_limit_whatever_was_tried_before(routed: Routed) -> None:
+    """What the first attempt cost is gone; the stream of the second may grow into what is left."""
+    content = b'{"messages":[{"role":"user","content":"hi"}],"stream":true}'
+    limit = len(content) + len(b'"model":"gpt-4o",') + 200 + 2 * 4096 + PROMPT + 500
+    routed.doors.put_key(key(cost_limit_nano=limit))
+    await routed.serve(route(step(retries=1)))
+    routed.fake.fail("drop")
+    routed.fake.fail("tokens=20000")
+    sent = await asyncio.wait_for(routed.call(content), 30)
+    assert sent.status == 200
+    assert b'"finish_reason":"length"' in sent.body
+    assert sent.body.endswith(b"data: [DONE]\n\n")
+    event = routed.event()
+    assert (event.ending, event.error_code) == ("cut", "cost_limit_reached")
+    assert details(event) == [("gpt-4o", 0, "upstream_failed"), ("gpt-4o", 200, "cost_limit_reached")]
+    assert event.cost_nano == PROMPT + PROMPT + 2 * event.output_tokens
+    assert limit * 0.8 < event.cost_nano <= limit
+    assert routed.used() == (event.cost_nano, 0)
+
+
 async def test_settings_take_turns_within_a_step(routed: Routed) -> None:
     """Each attempt uses one setting as a whole; one that is rate-limited rests."""
     for number in (1, 2):
@@ -342,8 +362,9 @@ async def test_the_clients_body_is_what_is_logged(routed: Routed) -> None:
     assert routed.event().request_body == (CHAT % b"").decode()
 
 
-async def test_many_at_once_leave_nothing_behind(routed: Routed) -> None:
-    routed.doors.put_key(key(cost_limit_nano=10**9))
+@pytest.mark.parametrize("limit", [10**9, 2500])
+async def test_many_at_once_leave_nothing_behind_and_keep_to_the_limit(routed: Routed, limit: int) -> None:
+    routed.doors.put_key(key(cost_limit_nano=limit))
     await routed.serve(route(step(retries=1), step("gpt-4o-mini", retries=1)))
 
     async def one(number: int) -> None:
@@ -358,6 +379,8 @@ async def test_many_at_once_leave_nothing_behind(routed: Routed) -> None:
     events = routed.called.events()
     assert len(events) == len({event.id for event in events}) == 60
     assert routed.used() == (sum(event.cost_nano for event in events), 0)
+    assert routed.used()[0] <= limit
+    assert ("refused" in {event.ending for event in events}) == (limit == 2500)
     assert all(event.cost_nano == sum(each.cost_nano for each in event.attempt_details or ()) for event in events)
     assert routed.called.proxy._ledger.running == 0
     assert not routed.called.proxy._sweeper._watched
