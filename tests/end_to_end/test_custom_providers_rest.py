@@ -28,7 +28,7 @@ def call(whole: Whole, name: str, secret: str, **members: Any) -> httpx.Response
 
 
 def called_until(whole: Whole, name: str, secret: str, status: int, **members: Any) -> httpx.Response:
-    """The first answer with the status: a change reaches each proxy within a second, or when a slow machine has time."""
+    """The first answer with the status: a change reaches every proxy within a second, on a slow machine later."""
     deadline = time.monotonic() + WITHIN_S
     while (answer := call(whole, name, secret, **members)).status_code != status:
         assert time.monotonic() < deadline, f"{answer.status_code} {answer.text}"
