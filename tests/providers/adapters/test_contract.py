@@ -4,78 +4,23 @@ Each cell is a request through a running proxy to an upstream that plays a recor
 """
 
 import json
-from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
-import httpx
 import pytest
 from pydantic import TypeAdapter
 
-from providers.adapters.base import Adapter
-from providers.adapters.custom import CustomAdapter
 from providers.adapters.registry import ADAPTERS
 from providers.catalog import CATALOG
-from providers.records import ProviderRecord, TokenUsage
-from reporting.records import UsageEventRecord
-from tests.provider_settings import secret_of, setting_at
+from tests.provider_settings import secret_of
 from tests.providers.adapters.contract_cases import CASES, CUSTOM, PAYLOADS, Case
+from tests.providers.adapters.contract_gateway import adapter_of, ask, told, used
 from tests.providers.adapters.contract_streams import broken_off, cut_points, events_of, tells_error, whole_until
-from tests.providers.adapters.playback import Playback, playback
-from tests.proxy_gateway import Caller, PlainDoors, RunningProxy, proxy_in_thread
+from tests.providers.adapters.playback import Playback
+from tests.proxy_gateway import Caller
 
 cases = pytest.mark.parametrize("case", CASES, ids=lambda case: case.folder)
 # Those whose streams tell usage only when asked.
 ASKED = [case for case in CASES if "stream_options" in case.stream_body]
-# What an event has of usage; what it lacks decides only about the price, and the adapters' own tests look at it.
-_USED = [name for name in TokenUsage.__struct_fields__ if name not in ("image_kind", "service_tier")]
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[Playback]:
-    with playback() as playing:
-        yield playing
-
-
-@pytest.fixture(scope="module")
-def gateway(upstream: Playback) -> Iterator[RunningProxy]:
-    settings = [setting_at(upstream.url, provider) for provider in CATALOG]
-    settings.append(ProviderRecord(id="setting-acme", provider="acme", secrets={"apikey": secret_of("acme", "apikey")}))
-    routes = {path: replace(route, target_url=upstream.url + path) for path, route in CUSTOM.routes.items()}
-    doors = PlainDoors(
-        settings={setting.id: setting for setting in settings}, custom={CUSTOM.name: replace(CUSTOM, routes=routes)}
-    )
-    with proxy_in_thread(doors) as running:
-        yield running
-
-
-@pytest.fixture
-def caller(gateway: RunningProxy) -> Caller:
-    """A key of its own for every cell, with a setting of every provider."""
-    return gateway.caller(setting_ids=tuple(gateway.doors.settings))
-
-
-def adapter_of(case: Case) -> Adapter:
-    if case.prefix.endswith(CUSTOM.name):
-        return CustomAdapter(CUSTOM, CUSTOM.routes[case.tail])
-    return next(adapter for adapter in ADAPTERS if adapter.path_prefix == case.prefix)
-
-
-def ask(caller: Caller, case: Case, *, stream: bool = False, without: str = "") -> httpx.Response:
-    """The answer to the case's request, without one of its members."""
-    tail = (case.stream_tail or case.tail) if stream else case.tail
-    body = {**case.body, **(case.stream_body if stream else {})}
-    body.pop(without, None)
-    with httpx.Client(base_url=caller.gateway.url, headers=caller.headers, timeout=10) as client:
-        return client.post(case.prefix + tail, json=body)
-
-
-def used(event: UsageEventRecord) -> dict[str, Any]:
-    return {name: value for name in _USED if (value := getattr(event, name))}
-
-
-def told(usage: TokenUsage) -> dict[str, Any]:
-    return {name: value for name in _USED if (value := getattr(usage, name))}
 
 
 def test_every_adapter_has_a_row() -> None:
