@@ -33,7 +33,8 @@ class Steps:
     """Translates requests for steps."""
 
     def __init__(self, adapters: Sequence[Adapter], chooser: SettingChooser) -> None:
-        self._adapters = {adapter.provider: adapter for adapter in adapters}
+        # Of several for one provider the first is asked.
+        self._adapters = {adapter.provider: adapter for adapter in reversed(adapters)}
         self._chooser = chooser
         self._calls: dict[tuple[str, str, str], Call] = {}
 

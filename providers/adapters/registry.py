@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from providers.adapters.anthropic import AnthropicAdapter
+from providers.adapters.anthropic_chat import AnthropicChatAdapter
 from providers.adapters.azure import AzureAdapter
 from providers.adapters.base import Adapter
 from providers.adapters.bedrock import BedrockAdapter
@@ -15,6 +16,7 @@ from providers.catalog import CATALOG, ProviderKind
 # Providers with an adapter of their own; all others are rows of the catalogue.
 _OWN: tuple[Adapter, ...] = (
     OpenAIAdapter(),
+    AnthropicChatAdapter(),
     AnthropicAdapter(),
     AzureAdapter(),
     BedrockAnthropicAdapter(),

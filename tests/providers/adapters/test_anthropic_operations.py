@@ -30,7 +30,6 @@ BATCHES = operation_of("POST", "/messages/batches")
         ("POST", "/files", "files", "free"),
         ("GET", "/files/f/content", "read", "free"),
         ("DELETE", "/files/f", "read", "free"),
-        ("POST", "/chat/completions", "chat", "unmetered"),
         ("POST", "/skills", "skills", "unmetered"),
         ("PUT", "/messages", "messages", "unmetered"),
         ("POST", "/", "unknown", "unmetered"),
