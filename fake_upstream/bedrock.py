@@ -60,6 +60,8 @@ def answer(call: Call) -> Answer:
     else:
         given = bedrock_families.answer(call, streamed)
     given.headers["x-amzn-requestid"] = new_id("req-")
+    if tier := call.request.header(b"x-amzn-bedrock-service-tier"):
+        given.headers["x-amzn-bedrock-service-tier"] = tier
     if isinstance(given, Stream):
         given.content_type = _STREAM_TYPE
         given.headers["x-amzn-bedrock-content-type"] = "application/json"

@@ -132,7 +132,8 @@ class Meter(msgspec.Struct):
 
     tried: a route's attempts that have ended; trying_since: when the running one began (clock.perf()). Everything
     else is of the running attempt only. begun: what a stream has told of its usage that still grows. generated: events
-    of a stream, answered: text of a whole answer; their tokens are counted when nobody tells them.
+    of a stream, answered: text of a whole answer; their tokens are counted when nobody tells them. service_tier: the
+    one that served, where only a header of the answer tells.
     """
 
     attempts: int = 0
@@ -152,6 +153,7 @@ class Meter(msgspec.Struct):
     upstream_started: float | None = None
     upstream_ended: float | None = None
     upstream_request_id: str = ""
+    service_tier: str = ""
     response_body: bytearray | None = None
     tried: tuple[AttemptRecord, ...] = ()
     trying_since: float | None = None

@@ -33,6 +33,7 @@ _ANSWER_DROPPED = {name.encode() for name in _HOP_BY_HOP} | {
     b"access-control-allow-origin", b"access-control-expose-headers", b"access-control-allow-credentials",
 }  # fmt: skip
 _ANSWER_RENAMED = {b"x-request-id": b"x-upstream-request-id"}
+_SERVICE_TIER = b"x-amzn-bedrock-service-tier"
 _ANSWER_READ = {
     b"content-type",
     b"content-length",
@@ -40,6 +41,7 @@ _ANSWER_READ = {
     b"x-request-id",
     b"request-id",
     b"x-amzn-requestid",
+    _SERVICE_TIER,
 }
 # The account's own limits: told apart from the key's, which have the plain names.
 _RATELIMITS = {b"x-ratelimit-": b"x-upstream-ratelimit-", b"anthropic-ratelimit-": b"x-upstream-ratelimit-"}
@@ -122,7 +124,8 @@ class AnswerHead(NamedTuple):
     """An upstream's headers, read once.
 
     to_client: as the client may see them, names in lower case. length: of the body, None when they do not tell.
-    content_type and encoding in lower case, b"" for none; request_id: the upstream's own.
+    content_type and encoding in lower case, b"" for none; request_id: the upstream's own. service_tier: the one that
+    served, where a header says so.
     """
 
     to_client: list[Header]
@@ -130,12 +133,14 @@ class AnswerHead(NamedTuple):
     length: int | None = None
     encoding: bytes = b""
     request_id: bytes = b""
+    service_tier: str = ""
 
 
 def answer_head(headers: Iterable[Header]) -> AnswerHead:
     """What crosses to the client, and what the gateway needs to know, in one pass."""
     kept: list[Header] = []
     content_type = encoding = request_id = b""
+    service_tier = ""
     length = None
     for raw_name, value in headers:
         name, meaning = _answer_name(raw_name)
@@ -149,6 +154,8 @@ def answer_head(headers: Iterable[Header]) -> AnswerHead:
             length = int(value) if value.isdigit() else None
         elif meaning == b"content-encoding":
             encoding = b"" if value.lower() == b"identity" else value.lower()
+        elif meaning == _SERVICE_TIER:
+            service_tier = "" if value == b"default" else value.decode("latin-1")
         else:
             request_id = value
-    return AnswerHead(kept, content_type, length, encoding, request_id)
+    return AnswerHead(kept, content_type, length, encoding, request_id, service_tier)

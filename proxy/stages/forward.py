@@ -55,6 +55,7 @@ async def _send(plan: Plan, meter: Meter, upstream: Upstream) -> UpstreamAnswer:
         raise
     meter.status = answer.status
     meter.upstream_request_id = answer.head.request_id.decode("latin-1")
+    meter.service_tier = answer.head.service_tier
     return answer
 
 

@@ -139,6 +139,8 @@ def _cost(visit: Visit) -> tuple[int, str]:
         )
     if meter.usage is None:
         return plan.estimate_nano, "priced"
+    if meter.service_tier and not meter.usage.service_tier:
+        meter.usage = msgspec.structs.replace(meter.usage, service_tier=meter.service_tier)
     cost = cost_nano(meter.usage, price)
     if cost is None:
         # Units without a price: a limit on cost must hold nevertheless.

@@ -46,7 +46,8 @@ PRICES = (
     price(provider="bedrock", model=CLAUDE, cache_read_pico=100, cache_write_pico=1_250, cache_write_1h_pico=2_000,
           max_output_tokens=64_000, max_input_tokens=200_000),
     price(provider="bedrock", model=NOVA, cache_read_pico=100, cache_write_pico=1_250, max_output_tokens=10_000,
-          max_input_tokens=300_000),
+          max_input_tokens=300_000,
+          tiers={"priority": price(provider="bedrock", model=NOVA, input_pico=2_000, output_pico=4_000)}),
     price(provider="bedrock", model="meta.llama3-8b-instruct-v1:0", max_output_tokens=2_000, max_input_tokens=8_000),
     price(provider="bedrock", model="amazon.titan-embed-text-v2:0", output_pico=0, max_input_tokens=8_192),
 )  # fmt: skip
@@ -150,6 +151,17 @@ def test_cached_tokens_of_a_streamed_claude_have_their_own_prices(
     event = caller.event()
     assert (event.cache_read_tokens, event.cache_write_tokens, event.cache_write_1h_tokens) == (1000, 200, 50)
     assert event.cost_nano == 8 + 32 + 100 + 250 + 100
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_the_tier_that_a_header_tells_has_its_own_price(caller: Caller, client: Any, streamed: bool) -> None:
+    asked = {"modelId": NOVA, "body": json.dumps({"messages": HI}), "serviceTier": "priority"}
+    if streamed:
+        chunks_of(client.invoke_model_with_response_stream(**asked))
+    else:
+        assert client.invoke_model(**asked)["serviceTier"] == "priority"
+    event = caller.event()
+    assert event.cost_nano == 2 * (8 + 32)
 
 
 def test_a_conversation_is_answered_and_booked(caller: Caller, client: Any, upstream: Upstream) -> None:

@@ -88,7 +88,7 @@ def test_what_is_the_accounts_business_stays_here() -> None:
         (b"x-two", b"1"),
         (b"x-two", b"2"),
     ]
-    assert head[1:] == (b"application/json; charset=utf-8", 12, b"", b"req_1")
+    assert head[1:] == (b"application/json; charset=utf-8", 12, b"", b"req_1", "")
 
 
 def test_anthropics_headers_are_the_accounts_business_too() -> None:
