@@ -68,6 +68,8 @@ def _decoded(read: Callable[[], Awaitable[bytes]], decoder: StreamDecoder) -> Ca
                 raise UpstreamBroken("the stream's framing is broken") from error
             if events:
                 return events
+        if decoder.pending:
+            raise UpstreamBroken("the stream ended within a frame")
         return b""
 
     return next_events

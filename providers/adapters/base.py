@@ -145,6 +145,11 @@ class RouteTarget:
 class StreamDecoder(Protocol):
     """Turns a provider's own framing into server-sent events, in pieces of any size. Holds what is incomplete."""
 
+    @property
+    def pending(self) -> bool:
+        """True when something has begun that did not end."""
+        ...
+
     def feed(self, chunk: bytes) -> bytes:
         """The events that are complete now, b"" for none. Raises ValueError when the framing is broken."""
         ...

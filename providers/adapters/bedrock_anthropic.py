@@ -123,6 +123,10 @@ class ClaudeDecoder:
     def __init__(self) -> None:
         self._frames = FrameReader()
 
+    @property
+    def pending(self) -> bool:
+        return self._frames.pending
+
     def feed(self, chunk: bytes) -> bytes:
         payloads = (payload_of(frame) for frame in self._frames.feed(chunk))
         return b"".join(event_of(_as_anthropic(payload)) for payload in payloads if payload is not None)

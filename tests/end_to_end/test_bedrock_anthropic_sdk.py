@@ -217,6 +217,13 @@ def test_a_stream_is_cut_at_the_cost_limit_and_ends_as_the_sdk_knows_it(
     assert (caller.event().ending, caller.event().error_code) == ("cut", "cost_limit_reached")
 
 
+def test_the_bearer_of_a_bedrock_key_is_the_gateway_key_too(caller: Caller) -> None:
+    url = f"{caller.gateway.url}/api/providers/bedrock"
+    with AnthropicBedrock(api_key=caller.secret, aws_region="us-east-1", base_url=url, max_retries=0) as client:
+        assert client.messages.create(model=CLAUDE, max_tokens=100, messages=HI).content[0].text == TEXT
+    assert caller.event().output_tokens == 16
+
+
 def test_nothing_of_the_body_is_lost_but_what_stands_in_the_path(caller: Caller, upstream: Upstream) -> None:
     sent = (
         b'{ "stream" : false,"temperature":0.50,\n "messages":[{"role":"user","content":"a, {b} \\"c\\" \\u00e9"}],'

@@ -133,6 +133,14 @@ def test_exceptions_in_a_stream_are_error_events(name: str, kind: str) -> None:
     assert ADAPTER.error_in(MESSAGES, found) == kind
 
 
+def test_a_frame_that_has_not_ended_is_known() -> None:
+    decoder = ClaudeDecoder()
+    assert decoder.feed(chunk_frame(STOP)[:-1]) == b""
+    assert decoder.pending
+    assert decoder.feed(chunk_frame(STOP)[-1:])
+    assert not decoder.pending
+
+
 def test_broken_framing_is_said() -> None:
     with pytest.raises(FramingBroken):
         ClaudeDecoder().feed(b"<html>an error page</html>")
