@@ -20,6 +20,8 @@ _IMAGE_MODELS = re.compile(r"(?:stability\.|amazon\.titan-image|amazon\.nova-can
 _MAXIMA = ("max_tokens", "max_tokens_to_sample", "max_completion_tokens", "max_gen_len", "maxTokens", "max_new_tokens")
 _CONFIGURATIONS = ("inferenceConfig", "textGenerationConfig", "additionalModelRequestFields")
 _INNER_MAXIMA = ("maxTokens", "max_tokens", "max_new_tokens", "maxTokenCount", "max_gen_len", "max_completion_tokens")
+# What Titan and Cohere call what others have in `prompt` and `messages`.
+_PROMPTS = ("inputText", "message")
 _CHOICES = ("n", "numResults", "num_generations")
 # Text, and what a tool said; the tokens of everything else are not bounded by its bytes.
 _BLOCKS_IN_FULL = frozenset({"text", "toolUse", "toolResult", "cachePoint", "reasoningContent", "guardContent", "json"})
@@ -77,6 +79,7 @@ def facts_of(operation: Operation, document: Mapping[str, Any]) -> BodyFacts:
         hidden_input_tokens=images * _IMAGE_TOKENS + (_TOOL_USE_TOKENS if tools or document.get("tools") else 0),
         images=_whole("numberOfImages", pictures.get("numberOfImages")) or 1,
         service_tier=str(tier.get("type", "")) if isinstance(tier, dict) else "",
+        prompt=next((text for name in _PROMPTS if isinstance(text := document.get(name), str)), None),
     )
 
 

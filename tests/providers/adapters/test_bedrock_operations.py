@@ -123,6 +123,12 @@ def test_tools_and_pictures_have_hidden_tokens() -> None:
     assert facts(said(TEXT) | {"toolConfig": {"tools": []}}, "converse").hidden_input_tokens == 1024
 
 
+def test_what_went_in_is_found_for_counting() -> None:
+    assert facts({"inputText": "a"}).prompt == "a"
+    assert facts({"message": "b", "chat_history": []}).prompt == "b"
+    assert facts({"prompt": "c"}).prompt is None
+
+
 def test_pictures_asked_for_and_tiers_are_read() -> None:
     assert facts({"imageGenerationConfig": {"numberOfImages": 3}}, model="amazon.nova-canvas-v1:0").images == 3
     assert facts(said(TEXT) | {"serviceTier": {"type": "flex"}}, "converse").service_tier == "flex"
