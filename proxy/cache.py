@@ -44,11 +44,13 @@ class Wanted(NamedTuple):
 
 
 class _Scope(NamedTuple):
-    """What follows from a key, a route and a snapshot; valid for these very ones."""
+    """What follows from a key, a route and the current snapshot; valid for these very records.
+
+    The route may be older than the snapshot: a request finds it first.
+    """
 
     key: KeyRecord
     route: RouteRecord
-    snapshot: Snapshot
     digest: bytes
 
 
@@ -66,6 +68,7 @@ class AnswerCache:
         self._store = store
         self._max_answer_bytes = max_answer_bytes
         self._scopes: dict[tuple[str, str], _Scope] = {}
+        self._scopes_of: Snapshot | None = None
         self._flights: dict[str, asyncio.Future[_Landed]] = {}
 
     @property
@@ -90,12 +93,12 @@ class AnswerCache:
         )
 
     def _scope(self, key: KeyRecord, route: RouteRecord, snapshot: Snapshot) -> bytes:
+        if snapshot is not self._scopes_of or len(self._scopes) >= SCOPES_KEPT:
+            self._scopes, self._scopes_of = {}, snapshot
         name = (key.id, route.id)
         scope = self._scopes.get(name)
-        if scope is None or scope.key is not key or scope.route is not route or scope.snapshot is not snapshot:
-            if len(self._scopes) >= SCOPES_KEPT:
-                self._scopes.clear()
-            scope = self._scopes[name] = _Scope(key, route, snapshot, scope_of(key, route, snapshot))
+        if scope is None or scope.key is not key or scope.route is not route:
+            scope = self._scopes[name] = _Scope(key, route, scope_of(key, route, snapshot))
         return scope.digest
 
     async def serve(self, wanted: Wanted | None, reply: Reply, ask: Ask, answer: Answer) -> None:

@@ -6,12 +6,16 @@ import random
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from providers.records import ProviderRecord
 from proxy import cache
-from routes.records import CacheRecord, RouteStepRecord
+from proxy.cache_store import MemoryAnswers
+from proxy.snapshot import Snapshot
+from routes.records import CacheRecord, RouteRecord, RouteStepRecord
 from tests.proxy.asgi import called_proxy
+from tests.proxy.builders import call_of, visit_of
 from tests.proxy.caching import Kept, mark_of, route
 from tests.proxy_gateway import PlainDoors, key, openai_setting, price
 from tests.upstream import Upstream as Fake
@@ -213,10 +217,30 @@ async def test_a_key_that_lost_its_settings_gets_nothing(kept: Kept) -> None:
 
 async def test_scopes_that_are_known_are_bounded(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "SCOPES_KEPT", 2)
-    for number in range(5):
-        await kept.serve(route(id=f"route-{number}"))
-        await kept.ask()
-        assert len(kept.called.proxy._answers._scopes) <= 2
+    paths = [f"/kept/{number}" for number in range(5)]
+    kept.doors.routes = {path: route(id=path, path=path) for path in paths}
+    await kept.refresh()
+    for path in paths:
+        await kept.called.call(f"/api/routes{path}", body=b'{"messages":[{"role":"user","content":"hi"}]}')
+        assert 1 <= len(kept.called.proxy._answers._scopes) <= 2
+
+
+async def test_a_request_that_found_its_route_before_a_purge_does_not_undo_it() -> None:
+    """A request finds its route first and takes the snapshot a moment later."""
+    store = MemoryAnswers(10_000)
+    answers = cache.AnswerCache(store, max_answer_bytes=1000)
+    visit, before, purged = visit_of(), route(), route(cache=CacheRecord(60, epoch=1))
+    after_purge = Snapshot(version=2, routes={"/kept": purged})
+
+    def key_with(found: RouteRecord) -> str:
+        call = msgspec.structs.replace(call_of(), route=found)
+        wanted = answers.wanted(msgspec.structs.replace(visit, call=call), after_purge)
+        assert wanted is not None
+        return wanted.key
+
+    late, new = key_with(before), key_with(purged)
+    assert late != new
+    assert (key_with(before), key_with(purged)) == (late, new)
 
 
 @pytest.mark.parametrize("operation", ["text_completion", "embeddings", "responses"])
