@@ -3,7 +3,6 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from functools import lru_cache
 from typing import Any
 
 from gateway_project.shared import clock
@@ -95,13 +94,6 @@ def without_null_usage(data: bytes) -> bytes:
     return data.replace(_NULL_USAGE, b"") if _NULL_USAGE in data else _ANY_NULL_USAGE.sub(b"", data)
 
 
-@lru_cache(64)
-def _last_type(last_types: frozenset[str]) -> re.Pattern[bytes]:
-    """What an event that ends a stream has in it, whatever else has it too."""
-    names = "|".join(re.escape(name) for name in sorted(last_types))
-    return re.compile(rf'"type"\s*:\s*"(?:{names})"'.encode())
-
-
 def _let_go(_: bytes) -> None:
     """What costs nothing is not counted."""
 
@@ -134,7 +126,7 @@ class StreamRelay:
         self._grows = leased and not _has_maximum(visit.body, visit.plan)
         self._fold_at = GROWING_FOLD_BYTES if self._grows else LEASE_FOLD_BYTES if leased else FOLD_BYTES
         self._typed = bool(self._dialect.last_types)
-        self._last_type = _last_type(self._dialect.last_types)
+        self._last_type = sse.of_type(self._dialect.last_types)
         self._first: Mapping[str, Any] = {}
         self._recent: list[bytes] = []
         self._ended = False

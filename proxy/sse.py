@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -63,6 +64,13 @@ def payload_of(data: bytes) -> Mapping[str, Any] | None:
     except orjson.JSONDecodeError:
         return None
     return payload if isinstance(payload, dict) else None
+
+
+@lru_cache(64)
+def of_type(types: frozenset[str]) -> re.Pattern[bytes]:
+    """What an event of one of these types has in it, and perhaps others too: its text may say anything."""
+    names = "|".join(re.escape(name) for name in sorted(types))
+    return re.compile(rf'"type"\s*:\s*"(?:{names})"'.encode())
 
 
 def payloads(data: bytes) -> list[Mapping[str, Any]]:

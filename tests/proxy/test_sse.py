@@ -93,3 +93,16 @@ def test_it_reads_the_objects_of_all_events() -> None:
     data = b'event: a\ndata: {"a":1}\n\n: comment\n\ndata: {"b":\n\ndata: [1]\n\ndata: {"c":3}\n\n'
     assert sse.payloads(data) == [{"a": 1}, {"c": 3}]
     assert sse.payloads(b"") == []
+
+
+def test_it_finds_events_of_a_type() -> None:
+    pattern = sse.of_type(frozenset({"response.completed", "error"}))
+    for data in (b'{"type":"error"}', b'{"type" : "response.completed","a":1}'):
+        assert pattern.search(data)
+    for data in (
+        b'{"type":"response_completed"}',
+        b'{"type":"errors"}',
+        b'{"t":"error"}',
+        b'{"a":"\\"type\\":\\"error\\""}',
+    ):
+        assert not pattern.search(data)
