@@ -120,6 +120,7 @@ azure GET /openai/v1/models /openai/v1/models
 azure POST /openai/deployments/:deployment/images/generations /openai/deployments/:deployment/images/generations
 azure POST /openai/deployments/:deployment/audio/speech /openai/deployments/:deployment/audio/speech
 azure GET /openai/files/:a/content /openai/files/:a/content
+anthropic POST /v1/chat/completions /v1/chat/completions
 anthropic POST /v1/messages/count_tokens /v1/messages/count_tokens
 anthropic POST /v1/messages/batches /v1/messages/batches
 anthropic GET /v1/messages/batches/:a/results /v1/messages/batches/:a/results

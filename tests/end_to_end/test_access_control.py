@@ -60,6 +60,7 @@ ASKED = [
     Asked("openai", "/api/providers/openai/v1/fine_tuning/jobs", {"training_file": "file-1"}),
     chat("anthropic", "v1/messages", max_tokens=5),
     chat("anthropic", "v1/messages/count_tokens"),
+    chat("anthropic"),
     Asked("anthropic", "/api/providers/anthropic/v1/complete", {"prompt": "hi", "max_tokens_to_sample": 5}),
     Asked(
         "azure", "/api/providers/azure/openai/deployments/{model}/chat/completions?api-version=1", {"messages": HELLO}

@@ -63,7 +63,7 @@ SOUND: tuple[Priced, ...] = (
         },
         485_000,
         {"model": "gpt-4o-transcribe"},
-        apart="it has 6 for sound, the list 2.50",
+        apart="it still has 6 for sound",
     ),
     # 1.85 an hour, as the list rounds it 30,830 a second: 10 x 30,830
     Priced(

@@ -227,6 +227,16 @@ CASES: tuple[Case, ...] = (
         error_status=529,
     ),
     chat(
+        "anthropic_chat",
+        "claude-sonnet-4-5-20250929",
+        _SHORT,
+        _SHORT,  # in this dialect it tells of no cache
+        _SHORT,
+        prefix="/api/providers/anthropic/v1/chat",
+        tail="/completions",
+        error_status=529,
+    ),
+    chat(
         "bedrock_invoke",
         "anthropic.claude-sonnet-4-5-20250929-v1:0",
         TokenUsage(input_tokens=11, output_tokens=6),
