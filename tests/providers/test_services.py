@@ -60,6 +60,7 @@ def test_it_stores_a_setting_with_its_secret_sealed() -> None:
         ("groq", {"apikey": "a"}),
         ("ollama", {}),
         ("bedrock", {"awsAccessKeyId": "a", "awsSecretAccessKey": "b", "awsRegion": "us-east-1"}),
+        ("bedrock", {"awsCredentialChain": "true", "awsRegion": "us-east-1"}),
         ("vllm", {"url": "http://gpu:8000"}),
         ("vllm", {"url": "http://gpu:8000", "apikey": "a"}),
         ("deepinfra", {"apikey": "a"}),
