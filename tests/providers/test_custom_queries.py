@@ -11,6 +11,7 @@ from providers.custom_queries import (
     route_config,
     sorted_methods,
 )
+from providers.models import CustomProvider
 from providers.records import CustomProviderRecord, CustomRouteRecord
 from providers.snapshot import load_custom_providers
 from tests.providers import custom_configs
@@ -45,6 +46,7 @@ def test_however_many_there_are_it_takes_two_queries() -> None:
 
 def test_they_are_listed_oldest_first_and_found_by_id() -> None:
     rows = [new_provider(name) for name in ("b", "a")]
+    CustomProvider.objects.filter(provider="b").update(created_at=1)
     assert [row.provider for row in list_custom_providers()] == ["b", "a"]
     assert get_custom_provider(str(rows[1].pk)).provider == "a"
     with pytest.raises(CustomProviderNotFound, match="nobody"):
