@@ -42,6 +42,12 @@ class Wanted(NamedTuple):
     stream: bool
     usage_asked: bool
 
+    @property
+    def kind_key(self) -> str:
+        """Where an answer of this kind is kept when the one under `key` cannot be turned into it."""
+        kind = "stream" if self.stream else "plain"
+        return f"{self.key}:{kind}:usage" if self.usage_asked else f"{self.key}:{kind}"
+
 
 class _Scope(NamedTuple):
     """What follows from a key, a route and the current snapshot; valid for these very records.
@@ -108,7 +114,13 @@ class AnswerCache:
             await ask(None)
             return
         if wanted.reads and (entry := await self._store.get(wanted.key)) is not None:
-            if (hit := _hit(entry, wanted)) is not None:
+            hit = _hit(entry, wanted)
+            if hit is None:
+                # Both kinds have their place then, or they would take turns in driving each other out.
+                wanted = wanted._replace(key=wanted.kind_key)
+                entry = await self._store.get(wanted.key)
+                hit = _hit(entry, wanted) if entry is not None else None
+            if hit is not None:
                 await answer(hit)
                 return
         elif wanted.reads and wanted.single_flight:

@@ -88,7 +88,10 @@ async def test_a_stream_whose_usage_is_not_known_is_a_miss_for_who_asks_for_it(k
     asked = await kept.ask(stream=True, stream_options={"include_usage": True})
     assert mark_of(asked) == "miss"
     assert b'"total_tokens"' in asked.body
-    assert await kept.mark(stream=True, stream_options={"include_usage": True}) == "hit"
+    for _ in range(2):  # one does not take the other's place
+        assert await kept.mark(stream=True, stream_options={"include_usage": True}) == "hit"
+        assert await kept.mark(stream=True) == "hit"
+    assert fake.count() == 2
 
 
 @pytest.mark.parametrize(
