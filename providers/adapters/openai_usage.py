@@ -149,6 +149,8 @@ def _split(usage: Mapping[str, Any], input_name: str, output_name: str, details:
         reasoning_tokens=reasoning,
         audio_output_tokens=audio_out,
         image_output_tokens=image_out,
+        # Mistral's: where a model is priced by the second, this is what counts.
+        seconds=_number(usage.get("prompt_audio_seconds")),
     )
 
 

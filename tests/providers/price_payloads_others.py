@@ -75,6 +75,25 @@ SOUND: tuple[Priced, ...] = (
         {"model": "whisper-large-v3"},
         apart="it has 1.85 an hour, which the list rounds",
     ),
+    # 0.003 a minute, told beside tokens that have no price: 12 x 50,000
+    Priced(
+        "transcription by Mistral",
+        "mistral",
+        "/v1/audio/transcriptions",
+        {
+            "model": "voxtral-mini-latest",
+            "text": "Hello.",
+            "usage": {
+                "prompt_audio_seconds": 12,
+                "prompt_tokens": 3,
+                "completion_tokens": 41,
+                "total_tokens": 419,
+                "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 375},
+            },
+        },
+        600_000,
+        {"model": "voxtral-mini-latest"},
+    ),
     Priced(
         "moderation",
         "openai",

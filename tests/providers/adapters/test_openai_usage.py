@@ -68,6 +68,12 @@ def test_what_is_only_in_the_total_counts(beside: dict[str, Any], expected: Toke
     assert usage_of({"prompt_tokens": 32, "completion_tokens": 9, "total_tokens": 135, **beside}) == expected
 
 
+@pytest.mark.parametrize(("told", "seconds"), [(12, 12.0), (2.5, 2.5), (None, 0.0), ({}, 0.0)])
+def test_seconds_may_stand_beside_tokens(told: Any, seconds: float) -> None:
+    usage = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7, "prompt_audio_seconds": told}
+    assert usage_of(usage) == TokenUsage(input_tokens=3, output_tokens=4, seconds=seconds)
+
+
 @pytest.mark.parametrize("name", ["cached_tokens", "prompt_cache_hit_tokens"])
 def test_what_was_cached_may_be_told_beside_the_counts(name: str) -> None:
     usage = {"prompt_tokens": 100, "completion_tokens": 9, "total_tokens": 109, name: 64}
