@@ -20,7 +20,7 @@ from gateway_project.admin_pages.service_forms import ServiceForm
 from gateway_project.shared import clock
 from gateway_project.shared.problems import Conflict, Problem
 from providers import price_services
-from providers.catalog import provider_choices
+from providers.kinds import provider_names
 from providers.models import ModelPrice
 from providers.price_units import images_in_pico, images_in_usd, tiers_in_pico, tiers_in_usd, unit_of
 from providers.rules import PRICE_MEMBERS
@@ -134,7 +134,7 @@ class PriceForm(MemberForm):  # type: ignore[misc, valid-type]
         **{name: name for name in (*PRICE_MEMBERS, *_COUNTS, "provider", "model", "image_prices", "tiers")},
     }
 
-    provider = forms.ChoiceField(choices=provider_choices, widget=UnfoldAdminSelectWidget)
+    provider = forms.ChoiceField(choices=provider_names, widget=UnfoldAdminSelectWidget)
     model = forms.CharField(
         max_length=255,
         widget=UnfoldAdminTextInputWidget,

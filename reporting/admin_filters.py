@@ -10,7 +10,7 @@ from unfold.contrib.filters.admin import TextFilter
 from gateway_project.admin_pages.filters import ChoiceFilter, ConditionFilter, ExactFilter, PeriodFilter
 from keys.queries import KeyFilter as WantedKeys
 from keys.queries import find_keys
-from providers.catalog import provider_choices
+from providers.kinds import provider_names
 
 # A part of a name may fit every key; so many are looked for.
 _KEYS_AT_MOST = 500
@@ -97,7 +97,7 @@ class ProviderFilter(ChoiceFilter):
     column = "provider"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return provider_choices()
+        return provider_names()
 
 
 class PriceFilter(ChoiceFilter):

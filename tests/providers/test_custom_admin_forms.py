@@ -8,8 +8,9 @@ from pytest_django import Settings
 from gateway_project.models import ConfigVersion
 from providers.models import CustomProvider, ProviderSetting
 from providers.services import secrets_of
+from providers.snapshot import load_prices
 from tests.admin_site import errors_of, operator, page
-from tests.providers.admin_pages import SETTINGS, form_of
+from tests.providers.admin_pages import PRICES, SETTINGS, form_of, price_form
 from tests.providers.admin_pages import change as setting_page
 from tests.providers.custom_configs import SECRET, new_provider, plain_config, route_config
 from tests.providers.custom_pages import LIST, change, config_errors, form, paths_of, stored
@@ -113,3 +114,13 @@ def test_a_setting_says_what_is_wrong_with_the_secret(parameter: str, secret: st
     assert list(errors) == ["own_secret"]
     assert says in errors["own_secret"][0]
     assert SECRET not in response.content.decode()
+
+
+def test_models_of_a_custom_provider_are_priced_like_others() -> None:
+    new_provider("acme")
+    client = operator()
+    fields = price_form(provider="acme", model="m-1", input_pico="0.5", output_pico="1.5", max_output_tokens="64")
+    assert client.post(f"{PRICES}add/", fields).status_code == 302
+    price = load_prices()["acme", "m-1"]
+    assert (price.input_pico, price.output_pico, price.max_output_tokens) == (500_000, 1_500_000, 64)
+    assert "acme" in page(client, PRICES, provider="acme")
