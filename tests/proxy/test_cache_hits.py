@@ -8,6 +8,7 @@ import pytest
 from gateway_project.shared.counters import Balance, CounterId
 from keys.records import KeyRecord
 from proxy.cache_entry import Entry
+from routes.records import RouteStepRecord
 from tests.proxy.asgi import called_proxy
 from tests.proxy.caching import Kept, mark_of, route
 from tests.proxy_gateway import PlainDoors, key, openai_setting, price
@@ -133,3 +134,17 @@ async def test_what_a_model_is_called_cannot_break_a_header(kept: Kept) -> None:
     store.put(name, Entry("chat", False, b"{}", 0, "openai", "m\r\nx-evil: 1 é"), 60)
     sent = await kept.ask()
     assert sent.headers[b"x-gateway-model"] == b"mx-evil: 1 ?"
+
+
+async def test_what_a_later_step_answered_is_kept_as_its_own(kept: Kept, fake: Fake) -> None:
+    kept.doors.prices["openai", "gpt-4o-mini"] = price(model="gpt-4o-mini")
+    steps = (RouteStepRecord("openai", "gpt-4o"), RouteStepRecord("openai", "gpt-4o-mini"))
+    await kept.serve(route(steps=steps))
+    fake.fail("503")
+    missed, hit = await kept.ask(), await kept.ask(stream=True)
+    assert (mark_of(missed), missed.headers[b"x-gateway-attempts"]) == ("miss", b"2")
+    assert (mark_of(hit), hit.headers[b"x-gateway-attempts"]) == ("hit", b"0")
+    assert hit.headers[b"x-gateway-model"] == b"gpt-4o-mini"
+    first, second = kept.events()
+    assert (first.attempts, second.attempts, second.cost_nano, second.attempt_details) == (2, 0, 0, None)
+    assert fake.count() == 2
