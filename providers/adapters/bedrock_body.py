@@ -11,10 +11,12 @@ from typing import NamedTuple
 import orjson
 
 VERSION = "bedrock-2023-05-31"
-# Strings in one piece, without stepping through them letter by letter: pictures are megabytes long.
-_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]', re.DOTALL)
+# What matters within the top-level object, and what does within its values, where strings are skipped as a whole.
+_OUTER, _INNER = re.compile(rb'["{}\[\],:]'), re.compile(rb'["{}\[\]]')
+_QUOTE, _COLON, _BACKSLASH = b'":\\'
 _OPENERS, _CLOSERS = b"{[", b"}]"
 _MOVED = ("model", "stream")
+_READ = (*_MOVED, "anthropic_beta")
 
 
 class InvokeBody(NamedTuple):
@@ -26,7 +28,7 @@ class InvokeBody(NamedTuple):
 
 
 class _Member(NamedTuple):
-    """One member of the top-level object with the blanks around it. value: as written."""
+    """One member of the top-level object with the blanks around it. value: as written, of those that are read."""
 
     name: str
     text: bytes
@@ -57,24 +59,41 @@ def _all_betas(own: _Member | None, more: Sequence[str]) -> list[str]:
 
 
 def _members(content: bytes) -> Iterator[_Member]:
-    depth, begun, name_end, value_at = 0, 0, 0, 0
-    for token in _TOKEN.finditer(content):
-        first, start = content[token.start()], token.start()
-        if first in _OPENERS:
+    depth = begun = name_end = value_at = 0
+    found = _OUTER.search(content)
+    while found is not None:
+        start, end = found.span()
+        first = content[start]
+        if first == _QUOTE:
+            end = _string_end(content, end)
+        elif first in _OPENERS:
             depth += 1
-            begun = token.end() if depth == 1 else begun
-        elif depth == 1 and first in b",}":
+            begun = end if depth == 1 else begun
+        elif depth > 1:
+            depth -= 1  # _INNER finds nothing else
+        elif first == _COLON:
+            name_end, value_at = start, end
+        else:
             if value_at:
                 yield _member(content, (begun, name_end, value_at, start))
-            begun, value_at = token.end(), 0
-            depth -= first == _CLOSERS[0]
-        elif first in _CLOSERS:
-            depth -= 1
-        elif depth == 1 and first == ord(":"):
-            name_end, value_at = start, token.end()
+            begun, value_at = end, 0
+            depth -= first in _CLOSERS
+        found = (_INNER if depth > 1 else _OUTER).search(content, end)
+
+
+def _string_end(content: bytes, at: int) -> int:
+    """Where a string that has begun before `at` ends: at a quote with an even number of backslashes before it."""
+    while True:
+        quote = content.index(b'"', at)
+        before = quote - 1
+        while content[before] == _BACKSLASH:
+            before -= 1
+        if (quote - before) % 2:
+            return quote + 1
+        at = quote + 1
 
 
 def _member(content: bytes, spans: tuple[int, int, int, int]) -> _Member:
     begun, name_end, value_at, end = spans
-    name = orjson.loads(content[begun:name_end])
-    return _Member(str(name), content[begun:end], content[value_at:end])
+    name = str(orjson.loads(content[begun:name_end]))
+    return _Member(name, content[begun:end], content[value_at:end] if name in _READ else b"")
