@@ -50,7 +50,8 @@ class CustomRouteInline(StackedInline):
                     "fields": [
                         ("path", "target_url"),
                         "methods",
-                        ("model_location", "request_prompt_location", "response_completion_location"),
+                        ("model_location", "request_prompt_location"),
+                        ("response_completion_location", "max_tokens_location"),
                         ("stream_location", "stream_response_completion_location"),
                         ("stream_end_word", "stream_max_empty_messages"),
                     ]

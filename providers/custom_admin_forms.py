@@ -47,6 +47,10 @@ class RouteConfigForm(forms.ModelForm):
         "prompt in the request",
         'GJSON path: prompt, messages.#.content for all messages, messages.#(role=="user")#.content for some.',
     )
+    max_tokens_location = _location(
+        "most tokens in the request",
+        "GJSON path: max_tokens. So much is held back from a cost limit; without it, what the model can do at most.",
+    )
     response_completion_location = _location(
         "text in the answer", "GJSON path: choices.#.message.content, or generations.0.text."
     )

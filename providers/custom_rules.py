@@ -16,6 +16,7 @@ _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 LOCATIONS = (
     "model_location",
     "request_prompt_location",
+    "max_tokens_location",
     "response_completion_location",
     "stream_location",
     "stream_response_completion_location",

@@ -207,6 +207,7 @@ class CustomRoute(models.Model):
     methods = models.JSONField(default=list, help_text="HTTP methods the path may be called with.")
     model_location = models.CharField(max_length=512, blank=True, default="")
     request_prompt_location = models.CharField(max_length=512, blank=True, default="")
+    max_tokens_location = models.CharField(max_length=512, blank=True, default="")
     response_completion_location = models.CharField(max_length=512, blank=True, default="")
     stream_location = models.CharField(max_length=512, blank=True, default="")
     stream_response_completion_location = models.CharField(max_length=512, blank=True, default="")

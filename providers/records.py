@@ -129,6 +129,7 @@ class CustomRouteRecord:
     methods: frozenset[str] = frozenset({"POST"})
     model_location: str = ""
     request_prompt_location: str = ""
+    max_tokens_location: str = ""
     response_completion_location: str = ""
     stream_location: str = ""
     stream_response_completion_location: str = ""

@@ -7,7 +7,7 @@ import orjson
 
 from providers.adapters.base import BodyFacts, CutContext, Operation, PlainTransport, StreamDialect, UsageReading
 from providers.adapters.gjson_paths import MISSING, texts_in, value_at
-from providers.adapters.openai_usage import usage_of
+from providers.adapters.openai_usage import MAX_TOKENS, usage_of
 from providers.records import CustomProviderRecord, CustomRouteRecord, ProviderRecord
 
 PREFIX = "/api/custom/providers/"
@@ -43,6 +43,7 @@ class CustomAdapter(PlainTransport):
         return BodyFacts(
             model=_model(route.model_location, document),
             stream=value_at(route.stream_location, document) is True,
+            max_output_tokens=_maximum(route.max_tokens_location, document),
             prompt=orjson.dumps(document).decode() if prompt is None else prompt,
         )
 
@@ -104,6 +105,18 @@ def _model(location: str, document: Mapping[str, Any]) -> str:
     if found is MISSING or found is None:
         return ""
     raise ValueError(f"the model (at {location}) must be a string")
+
+
+def _maximum(location: str, document: Mapping[str, Any]) -> int | None:
+    """The most tokens of an answer; None where the request sets no bound, as 0 and -1 mean to some servers."""
+    found = value_at(location, document)
+    if found is MISSING or found is None:
+        return None
+    if isinstance(found, float) and found.is_integer():
+        found = int(found)
+    if isinstance(found, bool) or not isinstance(found, int) or found >= MAX_TOKENS:
+        raise ValueError(f"the most tokens (at {location}) must be a whole number below {MAX_TOKENS}")
+    return found if found > 0 else None
 
 
 def _text(found: Any) -> str | None:

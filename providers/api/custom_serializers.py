@@ -17,6 +17,7 @@ _HELP = {
     "target_url": "Where requests to the path go; the client's query is appended.",
     "model_location": "GJSON path of the model in the request, such as model.",
     "request_prompt_location": "GJSON path of the prompt in the request, such as messages.#.content.",
+    "max_tokens_location": "GJSON path of the most tokens of an answer in the request, such as max_tokens.",
     "response_completion_location": "GJSON path of the text in an answer, such as choices.#.message.content.",
     "stream_location": "GJSON path of the flag in the request that asks for a stream; empty: there are no streams.",
     "stream_end_word": "What the last message of a stream says, such as [DONE]. Required with stream_location.",

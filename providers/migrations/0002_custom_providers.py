@@ -58,6 +58,7 @@ class Migration(migrations.Migration):
                 ("methods", models.JSONField(default=list, help_text="HTTP methods the path may be called with.")),
                 ("model_location", models.CharField(blank=True, default="", max_length=512)),
                 ("request_prompt_location", models.CharField(blank=True, default="", max_length=512)),
+                ("max_tokens_location", models.CharField(blank=True, default="", max_length=512)),
                 ("response_completion_location", models.CharField(blank=True, default="", max_length=512)),
                 ("stream_location", models.CharField(blank=True, default="", max_length=512)),
                 ("stream_response_completion_location", models.CharField(blank=True, default="", max_length=512)),

@@ -21,6 +21,7 @@ OWN = CustomRouteRecord(
     methods=frozenset({"POST", "PUT", "GET", "DELETE"}),
     model_location="engine.name",
     request_prompt_location="input.turns.#.say",
+    max_tokens_location="most",
     response_completion_location="result.pieces",
     stream_location="live",
     stream_response_completion_location="piece",

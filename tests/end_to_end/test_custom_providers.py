@@ -83,6 +83,8 @@ def test_a_cost_limit_refuses_what_may_cost_more_than_is_left(gateway: RunningPr
     assert (answer.status_code, error_of(answer)["code"]) == (402, "cost_limit_reached")
     assert upstream.count() == 0
     assert send(caller, members={"engine": {"name": "m-short"}}).status_code == 200
+    answer = send(caller, members={"most": 20})
+    assert answer.json()["result"]["pieces"] == words(16)
 
 
 def test_spend_stays_within_the_limit(gateway: RunningProxy) -> None:

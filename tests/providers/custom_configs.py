@@ -15,6 +15,7 @@ def route_config(**changes: Any) -> dict[str, Any]:
         "target_url": "https://api.acme.example/v1/chat/completions",
         "model_location": "model",
         "request_prompt_location": "messages.#.content",
+        "max_tokens_location": "max_tokens",
         "response_completion_location": "choices.#.message.content",
         "stream_location": "stream",
         "stream_end_word": "[DONE]",

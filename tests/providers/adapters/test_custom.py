@@ -82,6 +82,21 @@ def test_a_model_that_is_no_name_is_refused(name: Any) -> None:
         ACME.read_body(GENERATION, {"engine": {"name": name}})
 
 
+@pytest.mark.parametrize(
+    ("most", "expected"), [(64, 64), (64.0, 64), (0, None), (-1, None), (None, None), ("absent", None)]
+)
+def test_the_most_tokens_are_read_where_the_location_says(most: Any, expected: int | None) -> None:
+    document = {"limits": {} if most == "absent" else {"most": most}, "max_tokens": 7}
+    assert adapter(max_tokens_location="limits.most").read_body(GENERATION, document).max_output_tokens == expected
+    assert ACME.read_body(GENERATION, document).max_output_tokens is None
+
+
+@pytest.mark.parametrize("most", ["64", True, 1.5, [64], 10**9])
+def test_most_tokens_that_are_no_number_are_refused(most: Any) -> None:
+    with pytest.raises(ValueError, match=r"the most tokens \(at most\) must be a whole number"):
+        adapter(max_tokens_location="most").read_body(GENERATION, {"most": most})
+
+
 def test_a_model_may_be_left_out() -> None:
     assert ACME.read_body(GENERATION, {"engine": {"name": None}}).model == ""
     assert ACME.read_body(GENERATION, {}).model == ""

@@ -73,6 +73,7 @@ def test_what_may_be_left_out_has_a_default(rest: RestClient) -> None:
     assert config == {
         **plain_config(),
         "methods": ["POST"],
+        "max_tokens_location": "",
         "stream_location": "",
         "stream_end_word": "",
         "stream_response_completion_location": "",
