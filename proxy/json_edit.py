@@ -5,10 +5,14 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
+# A string is taken in one piece and never given back: letter by letter, pictures would take seconds and gigabytes.
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_TOKEN = re.compile(_STRING + rb'|[{}\[\]:,]|[^\s{}\[\]:,"]+')
+# Of an inner value only brackets count, and strings, since they may hold some: numbers are passed over.
+_BRACKET = re.compile(_STRING + rb"|[{}\[\]]")
 # An escape that can spell a letter or an underscore of a member's name.
 _ESCAPED_LETTER = re.compile(rb"\\u00[567]")
-_OPENERS, _CLOSERS, _NESTED = (b"{", b"["), (b"}", b"]"), 2
+_OPENERS, _CLOSERS = b"{[", b"}]"
 _EMPTY_REST = re.compile(rb"\s*\}")
 
 
@@ -38,12 +42,21 @@ def duplicate_anywhere(content: bytes) -> str | None:
     found: list[str] = []
 
     def look(pairs: list[tuple[str, Any]]) -> None:
-        if len(pairs) != len({name for name, _ in pairs}):
-            names = [name for name, _ in pairs]
-            found.append(next(name for at, name in enumerate(names) if name in names[:at]))
+        if len(dict(pairs)) < len(pairs):
+            found.append(_first_twice(name for name, _ in pairs))
 
     json.loads(content, object_pairs_hook=look, parse_int=len, parse_float=len)
     return found[0] if found else None
+
+
+def _first_twice(names: Iterable[str]) -> str:
+    """The first name that was there before; "" when there is none."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return ""
 
 
 def _top_level_names(content: bytes) -> list[str]:
@@ -71,25 +84,35 @@ def replace_member(content: bytes, name: str, value: bytes) -> bytes:
 
 
 def _value_span(content: bytes, name: str) -> tuple[int, int]:
-    parts = list(_top_level_parts(content))
+    parts = _top_level_parts(content)
     # name, colon, value, comma, name, …: the document has been parsed before, so nothing else can come.
-    for at in range(0, len(parts) - 2, 4):
-        start, end = parts[at]
-        if json.loads(content[start:end]) == name:
-            return parts[at + 2]
+    for start, end in parts:
+        next(parts, None)
+        value = next(parts, None)
+        if value is not None and json.loads(content[start:end]) == name:
+            return value
+        next(parts, None)
     raise KeyError(name)
 
 
 def _top_level_parts(content: bytes) -> Iterator[tuple[int, int]]:
     """Where the tokens of the top-level object stand; an object or array in it is one part."""
-    depth = begin = 0
-    for token in _TOKEN.finditer(content):
-        text = token[0]
-        opens, closes = text in _OPENERS, text in _CLOSERS
-        depth += opens - closes
-        if opens and depth == _NESTED:
-            begin = token.start()
-        elif closes and depth == 1:
-            yield begin, token.end()
-        elif depth == 1 and not opens:
-            yield token.span()
+    token = _TOKEN.search(content)
+    if token is None or token[0] != b"{":
+        return
+    token = _TOKEN.search(content, token.end())
+    while token is not None and content[token.start()] not in _CLOSERS:
+        end = _end_of_value(content, token.end()) if content[token.start()] in _OPENERS else token.end()
+        yield token.start(), end
+        token = _TOKEN.search(content, end)
+
+
+def _end_of_value(content: bytes, inside: int) -> int:
+    """Where the object or array ends that `inside` is in."""
+    depth = 1
+    for token in _BRACKET.finditer(content, inside):
+        first = content[token.start()]
+        depth += (first in _OPENERS) - (first in _CLOSERS)
+        if not depth:
+            return token.end()
+    return len(content)

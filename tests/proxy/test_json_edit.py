@@ -1,6 +1,7 @@
 """Tests of changing a JSON document without touching the rest of it."""
 
 import json
+import tracemalloc
 from typing import Any
 
 import orjson
@@ -178,3 +179,21 @@ def test_what_is_checked_is_json_for_the_parser_that_is_used() -> None:
 )
 def test_a_member_that_occurs_twice_is_found_however_deep(content: bytes, twice: str | None) -> None:
     assert duplicate_anywhere(content) == twice
+
+
+def test_large_values_are_not_stepped_through() -> None:
+    """Letter by letter, or number by number, a large body would hold the event loop for seconds."""
+    picture, text = b"A" * 5_000_000, b"\\n\\\"" * 500_000
+    content = b'{"parts":[{"picture":"%b","text":"%b"}],"input":[%b1],"model":"a"}' % (picture, text, b"1," * 2_000_000)
+    tracemalloc.start()
+    try:
+        assert replace_member(content, "model", b'"b"') == content[:-4] + b'"b"}'
+        assert tracemalloc.get_traced_memory()[1] < 4 * len(content)
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_member_that_is_there_twice_is_found_among_many() -> None:
+    """Were each name compared with all before it, this would take half an hour."""
+    content = b"{" + b"".join(b'"k%d":1,' % number for number in range(300_000)) + b'"k299999":1}'
+    assert duplicate_anywhere(content) == "k299999"
