@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from providers.adapters.bedrock_body import VERSION, invoke_body
@@ -16,6 +16,7 @@ JSON = st.recursive(
 MEMBERS = st.dictionaries(st.text('xy"\\{},:', min_size=1, max_size=4), JSON, max_size=5)
 
 
+@settings(deadline=None)
 @given(members=MEMBERS, stream=st.booleans(), indent=st.sampled_from([None, 0, 2]), ascii_only=st.booleans())
 def test_nothing_is_lost_and_nothing_else_is_changed(
     members: dict[str, Any], stream: bool, indent: int | None, ascii_only: bool
