@@ -183,7 +183,7 @@ def test_a_member_that_occurs_twice_is_found_however_deep(content: bytes, twice:
 
 def test_large_values_are_not_stepped_through() -> None:
     """Letter by letter, or number by number, a large body would hold the event loop for seconds."""
-    picture, text = b"A" * 5_000_000, b"\\n\\\"" * 500_000
+    picture, text = b"A" * 5_000_000, b'\\n\\"' * 500_000
     content = b'{"parts":[{"picture":"%b","text":"%b"}],"input":[%b1],"model":"a"}' % (picture, text, b"1," * 2_000_000)
     tracemalloc.start()
     try:
