@@ -14,12 +14,19 @@ import pytest
 import redis
 from django.conf import settings
 from django.db import connections
+from hypothesis import settings as hypothesis_settings
 
 from tests import services
 
 # Children that a test starts inherit these; what a developer has in the shell must not reach a test.
 FOREIGN = ("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "ADMIN_PASS", "OPENAI_API_KEY")
 FOREIGN_PREFIXES = ("GATEWAY_", "POSTGRESQL_", "REDIS_", "AWS_", "AMAZON_")
+
+
+# The same examples on every run, however slow the machine; HYPOTHESIS_PROFILE=explore looks for new ones.
+hypothesis_settings.register_profile("same", derandomize=True, deadline=None)
+hypothesis_settings.register_profile("explore", deadline=None)
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
