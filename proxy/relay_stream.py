@@ -305,7 +305,9 @@ class StreamRelay:
     def _note_error(self, payload: Mapping[str, Any]) -> None:
         error = self._call.adapter.error_in(self._call.operation, payload)
         if error is not None:
-            self._meter.ending, self._meter.error_code = "upstream_failed", error
+            self._meter.error_code = error
+            if self._meter.status < 300:  # else the answer is nothing but an error, which nobody bills
+                self._meter.ending = "upstream_failed"
 
     async def _close_books(self) -> None:
         self._ended = True

@@ -207,7 +207,7 @@ async def test_streams_that_nobody_knows_the_end_of_just_end() -> None:
 async def test_an_error_status_has_no_terminal_event() -> None:
     made = await relayed(b'data: {"error":{"code":"x"}}\n\n', status=500)
     assert made.sent.body == b'data: {"error":{"code":"x"}}\n\n'
-    assert made.visit.meter.error_code == "x"
+    assert (made.visit.meter.error_code, made.visit.meter.ending) == ("x", "completed")
 
 
 async def test_an_error_inside_is_told_once() -> None:

@@ -107,6 +107,42 @@ def test_what_is_booked_is_what_is_counted(case: Case, gateway: RunningProxy, up
     assert counter.used == sum(event.cost_nano for event in caller.events())
 
 
+# Status, content type, content: what servers and the proxies before them answer, whatever was asked for.
+NONSENSE = [
+    (502, "text/html", b"<html>Bad gateway</html>"),
+    (500, "application/json", b""),
+    (429, "text/event-stream", b'data: {"error":{"message":"slow down"}}\n\n'),
+    (200, "application/json", b'{"error":{"message":"x","type":"server_error","code":"boom"}}'),
+    (200, "application/json", b""),
+    (200, "application/json", b"[1,2]"),
+    (200, "application/json", b'{"usage":null,"choices":null,"content":null,"model":null,"output":5}'),
+    (200, "application/json", b'{"usage":{"prompt_tokens":"7","completion_tokens":-5,"inputTokens":null},"model":5}'),
+    (200, "text/event-stream", b""),
+    (200, "text/event-stream", b"data: [DONE]\n\n"),
+    (200, "text/event-stream", b"data: {not json\n\ndata: 5\n\ndata: null\n\ndata: [1]\n\n\xff\xfe\n\n"),
+    (200, "application/vnd.amazon.eventstream", b"\x00\x00\x00\x10" + b"x" * 50),
+]
+
+
+@cases
+def test_nonsense_is_passed_on_and_booked(case: Case, gateway: RunningProxy, upstream: Playback) -> None:
+    caller = gateway.caller(setting_ids=tuple(gateway.doors.settings), cost_limit_nano=LIMIT_NANO)
+    for number, (status, kind, content) in enumerate(NONSENSE, start=1):
+        streamed = not kind.endswith(("json", "html"))
+        upstream.play(content, kind, status=status, streamed=streamed)
+        answer = ask(caller, case, stream=streamed)
+        event = caller.event(number=number)
+        assert answer.status_code == event.status == status
+        if not case.translated:
+            assert answer.content.startswith(content) or kind.startswith("application/vnd")
+        if status != 200:
+            assert (event.cost_nano, event.price_status, used(event)) == (0, "free", {})
+    subject = gateway.counters._subjects[caller.subject]  # type: ignore[attr-defined]
+    counter = subject.counters["cost", "total"]
+    waited_for(lambda: not subject.reservations and not counter.reserved)
+    assert counter.used == sum(event.cost_nano for event in caller.events())
+
+
 CHATS = [case for case in EVENTS if "/completions" in case.tail and "messages" in case.body and case.says_end]
 
 
