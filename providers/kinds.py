@@ -7,12 +7,16 @@ from providers.destinations import origin_of
 from providers.models import CustomProvider
 
 
-def kind_of(provider: str) -> ProviderKind:
-    """What a setting of the provider needs, and where its secrets are sent. Raises KeyError for an unknown one."""
+def kind_of(provider: str, *, lock: bool = False) -> ProviderKind:
+    """What a setting of the provider needs, and where its secrets are sent. Raises KeyError for an unknown one.
+
+    lock: what operators described stays as it is until the caller's transaction ends.
+    """
     kind = CATALOG.get(provider)
     if kind is not None:
         return kind
-    row = CustomProvider.objects.filter(provider=provider).prefetch_related("routes").first()
+    rows = CustomProvider.objects.select_for_update() if lock else CustomProvider.objects.all()
+    row = rows.filter(provider=provider).prefetch_related("routes").first()
     if row is None:
         raise KeyError(provider)
     return custom_kind(row)

@@ -53,7 +53,7 @@ class SettingOptions(TypedDict, total=False):
 def create_setting(*, provider: str, setting: Mapping[str, str], **options: Unpack[SettingOptions]) -> ProviderSetting:
     """Store an account at a provider. Raises SettingInvalid."""
     with transaction.atomic():
-        kind = _kind(provider)
+        kind = _kind(provider, lock=True)
         row = ProviderSetting(provider=kind.name, created_at=clock.now())
         _merge(row, setting, kind)
         _apply(row, options)
@@ -170,10 +170,10 @@ def _locked(setting_id: UUID | str) -> ProviderSetting:
         raise SettingNotFound(f"provider setting {str(setting_id)[:64]!r} is not found") from error
 
 
-def _kind(provider: str) -> ProviderKind:
+def _kind(provider: str, *, lock: bool = False) -> ProviderKind:
     """Raises SettingInvalid for a provider that there is not."""
     try:
-        return kind_of(provider)
+        return kind_of(provider, lock=lock)
     except KeyError:
         return kind_of(rules.check_provider(provider))
 

@@ -61,7 +61,7 @@ async def relay(visit: Visit, answer: Answer, reply: Reply, parts: RelayParts) -
 async def _relay_events(visit: Visit, answer: Answer, reply: Reply, parts: RelayParts) -> bool:
     """Relay a stream event by event; false when the answer is none.
 
-    Whoever asked for a stream gets what is no single document line by line, as it comes.
+    Whoever asked for a stream gets text that is no single document line by line, as it comes.
     """
     kind, encoding = answer.head.content_type, answer.head.encoding
     packed = encoding in UNPACKED
@@ -69,10 +69,15 @@ async def _relay_events(visit: Visit, answer: Answer, reply: Reply, parts: Relay
         return False
     is_events = kind.startswith(b"text/event-stream")
     asked = visit.body is not None and visit.body.facts.stream and answer.status < 300
-    if not is_events and (not asked or kind.partition(b";")[0].strip().lower() == b"application/json"):
+    if not is_events and not (asked and _is_lines(kind.partition(b";")[0].strip().lower())):
         return False
     await EventRelay(visit, reply, parts, lines=not is_events).run(answer, packed=packed)
     return True
+
+
+def _is_lines(media_type: bytes) -> bool:
+    """Whether it may be documents line by line: x-ndjson, jsonl, stream+json and the like, or plain text."""
+    return media_type != b"application/json" and (b"json" in media_type or media_type.startswith(b"text/"))
 
 
 async def _relay_frames(visit: Visit, answer: Answer, reply: Reply, parts: RelayParts) -> bool:

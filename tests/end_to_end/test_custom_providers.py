@@ -12,6 +12,7 @@ from providers.records import CustomProviderRecord, ProviderRecord
 from providers.tokens import count_tokens
 from tests.end_to_end.acme import OWN, SAID, TEXT, assert_counted, error_of, last, new_caller, send
 from tests.proxy_gateway import Caller, RunningProxy
+from tests.services import free_port
 from tests.upstream import Upstream
 
 
@@ -189,7 +190,7 @@ def test_an_error_of_the_provider_passes_and_costs_nothing(caller: Caller, upstr
 
 def test_a_provider_that_cannot_be_reached_is_told_in_openais_shape(gateway: RunningProxy) -> None:
     doors = gateway.doors
-    nowhere = replace(OWN, target_url="http://127.0.0.1:9/never")
+    nowhere = replace(OWN, target_url=f"http://127.0.0.1:{free_port()}/never")
     doors.custom["nowhere"] = CustomProviderRecord("custom-2", "nowhere", "", {OWN.path: nowhere})
     doors.settings["nowhere-1"] = ProviderRecord(id="nowhere-1", provider="nowhere")
     caller = new_caller(gateway, "nowhere-1")

@@ -128,3 +128,10 @@ def test_a_stream_whose_lease_cannot_grow_is_ended_with_its_end_word(
     assert (event.ending, event.error_code) == ("cut", "cost_limit_reached")
     assert 3_000 < event.cost_nano <= limit
     assert event.output_tokens == pytest.approx(count_tokens(said_in(answer.text), "m-1"), abs=2)
+
+
+def test_one_document_is_no_stream_although_one_was_asked_for(caller: Caller) -> None:
+    answer = send(caller, "acme/elsewhere", members={"live": True})  # echoed, as application/json
+    assert answer.json()["method"] == "POST"
+    event = caller.event()
+    assert (event.ending, event.output_tokens) == ("completed", count_tokens(answer.text, "m-1"))

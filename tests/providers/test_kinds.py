@@ -7,6 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from providers.catalog import CATALOG
 from providers.destinations import destinations_of
 from providers.kinds import all_kinds, kind_of, lacks_secret, provider_names
+from providers.services import create_setting
 from tests.providers.custom_configs import new_provider, plain_config
 
 pytestmark = pytest.mark.django_db
@@ -46,3 +47,12 @@ def test_all_of_them_cost_two_queries() -> None:
         assert set(all_kinds()) == {*CATALOG, "one", "two", "three"}
     assert len(queries) == 2
     assert [name for name, _ in provider_names()] == [*CATALOG, "one", "three", "two"]
+
+
+def test_a_provider_can_be_held_while_a_setting_is_stored_for_it() -> None:
+    new_provider("acme")
+    with CaptureQueriesContext(connection) as queries:
+        create_setting(provider="acme", setting={"apikey": "sk-1"})
+    held = [query["sql"] for query in queries if "FOR UPDATE" in query["sql"]]
+    assert len(held) == 1
+    assert "providers_customprovider" in held[0]
