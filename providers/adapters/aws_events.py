@@ -40,16 +40,22 @@ class Frame(NamedTuple):
 class FrameReader:
     """Cuts what arrives in pieces of any size into frames. Holds what is incomplete."""
 
-    __slots__ = ("_rest",)
+    __slots__ = ("_needed", "_rest")
 
     def __init__(self) -> None:
         self._rest = bytearray()
+        self._needed = 0  # bytes of which nothing can be read before they are all there
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """The frames that are complete now. Raises FramingBroken for what follows the last good one."""
-        data = bytes(self._rest + chunk) if self._rest else chunk
+        data = chunk
+        if self._rest:
+            self._rest += chunk
+            if len(self._rest) < self._needed:
+                return []
+            data = bytes(self._rest)
         frames: list[Frame] = []
-        at = 0
+        at = length = 0
         try:
             while (length := _length_at(data, at)) and len(data) - at >= length:
                 frames.append(_frame(data[at : at + length]))
@@ -57,7 +63,8 @@ class FrameReader:
         except FramingBroken:
             if not frames:
                 raise
-        self._rest = bytearray(data[at:])
+            length = 0
+        self._rest, self._needed = bytearray(data[at:]), length
         return frames
 
     @property

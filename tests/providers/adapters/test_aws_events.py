@@ -62,6 +62,14 @@ def test_one_wrong_bit_is_never_taken_for_a_frame(at: int, bit: int, cuts: list[
     assert reader.pending
 
 
+def test_a_large_frame_in_small_pieces_is_put_together_once() -> None:
+    data = encode_frame({":event-type": "chunk"}, b"x" * 20_000_000)
+    reader = FrameReader()
+    # Copied anew for each piece, these would be 60 gigabytes.
+    (frame,) = read(reader, [data[at : at + 4096] for at in range(0, len(data), 4096)])
+    assert len(frame.payload) == 20_000_000
+
+
 def test_what_came_before_the_damage_is_read() -> None:
     good = encode_frame({":event-type": "a"}, b"1")
     damaged = good[:-1] + bytes((good[-1] ^ 1,))
