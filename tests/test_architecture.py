@@ -97,7 +97,7 @@ def test_the_hot_path_runs_without_django() -> None:
 import importlib, sys
 class Blocker:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {{"django", "rest_framework", "celery", "httpx", "boto3", "channels"}}:
+        if name.partition(".")[0] in {{"django", "rest_framework", "celery", "httpx", "boto3", "botocore", "channels"}}:
             raise ImportError(f"the hot path imports {{name}}")
 sys.meta_path.insert(0, Blocker())
 for name in {hot_modules()!r}:
