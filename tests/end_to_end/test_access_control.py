@@ -13,7 +13,7 @@ from providers.catalog import CATALOG
 from providers.records import CustomProviderRecord, CustomRouteRecord, ProviderRecord
 from routes.records import RouteRecord, RouteStepRecord
 from tests.provider_settings import setting_at
-from tests.proxy_gateway import Caller, PlainDoors, RunningProxy, proxy_in_thread
+from tests.proxy_gateway import UNENCRYPTED, Caller, PlainDoors, RunningProxy, proxy_in_thread
 from tests.upstream import Upstream
 
 HELLO = [{"role": "user", "content": "hi"}]
@@ -108,7 +108,7 @@ def gateway(guarded: RunningProxy, upstream: Upstream) -> RunningProxy:
 
 def call(caller: Caller, asked: Asked, model: str, *, method: str = "POST", target: str = "") -> httpx.Response:
     url = caller.gateway.url + (target or asked.target(model))
-    return httpx.request(method, url, headers=caller.headers, timeout=10, **asked.options(model))
+    return httpx.request(method, url, headers=caller.headers, timeout=10, verify=UNENCRYPTED, **asked.options(model))
 
 
 def code_of(answer: httpx.Response) -> str:
@@ -207,7 +207,7 @@ def test_no_other_model_can_be_smuggled_in(
     caller = gateway.caller(setting_ids=(f"narrow-{provider}",))
     headers = {**caller.headers, "content-type": "application/json"}
     url = f"{gateway.url}/api/providers/{provider}{path}"
-    answer = httpx.post(url, content=body, headers=headers, timeout=10)
+    answer = httpx.post(url, content=body, headers=headers, timeout=10, verify=UNENCRYPTED)
     assert answer.status_code in (400, 403), answer.text
     assert code_of(answer) in ("model_not_allowed", "duplicate_member", "invalid_member")
     assert upstream.count() == 0

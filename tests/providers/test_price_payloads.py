@@ -18,7 +18,7 @@ from tests.providers.price_payloads import OPENAI, Priced
 from tests.providers.price_payloads_compatible import COMPATIBLE
 from tests.providers.price_payloads_others import AZURE, BEDROCK, CLAUDE, SOUND
 from tests.providers.price_records import bundled_prices
-from tests.proxy_gateway import PlainDoors, RunningProxy, proxy_in_thread
+from tests.proxy_gateway import UNENCRYPTED, PlainDoors, RunningProxy, proxy_in_thread
 
 TABLE = (*OPENAI, *SOUND, *CLAUDE, *AZURE, *BEDROCK, *COMPATIBLE)
 # What they call those providers that they call otherwise; of those that are not here they know nothing.
@@ -95,7 +95,7 @@ def booked(row: Priced, gateway: RunningProxy, upstream: Playback) -> UsageEvent
     sent: dict[str, Any] = {"json": request}
     if row.path.endswith("/transcriptions"):
         sent = {"data": row.request, "files": {"file": ("a.wav", b"RIFF")}}
-    with httpx.Client(base_url=gateway.url, headers=caller.headers, timeout=10) as client:
+    with httpx.Client(base_url=gateway.url, headers=caller.headers, timeout=10, verify=UNENCRYPTED) as client:
         answer = client.post(f"/api/providers/{row.provider}{row.path}", **sent)
     assert answer.status_code == 200, answer.text
     return caller.event()

@@ -16,7 +16,7 @@ from reporting.records import UsageEventRecord
 from tests.provider_settings import secret_of, setting_at
 from tests.providers.adapters.contract_cases import CASES, CUSTOM, Case
 from tests.providers.adapters.playback import Playback
-from tests.proxy_gateway import Caller, PlainDoors, RunningProxy, price, proxy_in_thread
+from tests.proxy_gateway import UNENCRYPTED, Caller, PlainDoors, RunningProxy, price, proxy_in_thread
 
 # What an event has of usage; what it lacks decides only about the price, and the adapters' own tests look at it.
 _USED = [name for name in TokenUsage.__struct_fields__ if name not in ("image_kind", "service_tier")]
@@ -59,8 +59,8 @@ def ask(caller: Caller, case: Case, *, stream: bool = False, without: str = "") 
     tail = (case.stream_tail or case.tail) if stream else case.tail
     body = {**case.body, **(case.stream_body if stream else {})}
     body.pop(without, None)
-    with httpx.Client(base_url=caller.gateway.url, headers=caller.headers, timeout=10) as client:
-        return client.post(case.prefix + tail, json=body)
+    with httpx.Client(headers=caller.headers, timeout=10, verify=UNENCRYPTED) as client:
+        return client.post(caller.gateway.url + case.prefix + tail, json=body)
 
 
 def used(event: UsageEventRecord) -> dict[str, Any]:
