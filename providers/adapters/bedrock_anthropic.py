@@ -88,6 +88,9 @@ class BedrockAnthropicAdapter(AnthropicAdapter):
         facts = super().read_body(operation, document)
         if not _MODEL.fullmatch(facts.model):
             raise ValueError("model must be the id or ARN of a model on Bedrock")
+        betas = document.get("anthropic_beta")
+        if isinstance(betas, list) and not all(isinstance(beta, str) for beta in betas):
+            raise ValueError("anthropic_beta must be a list of strings")
         return facts
 
     def credentials(self, setting: ProviderRecord) -> tuple[tuple[str, str], ...]:

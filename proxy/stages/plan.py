@@ -23,6 +23,8 @@ from proxy.snapshot import Snapshot
 
 MAX_TIMEOUT_S = 86_400.0
 LANES_KEPT = 10_000
+# Paths and models are the client's words: what is kept of them must stay small.
+LONGEST_KEPT = 500
 _INCLUDE_USAGE = b'"stream_options":{"include_usage":true}'
 
 
@@ -119,7 +121,7 @@ class SettingChooser:
         by_answer = price_by_answer(call, setting, snapshot.prices)
         url = call.adapter.url(setting, call.tail, "")
         lane = _Lane(key, call, snapshot, setting, price, by_answer, url, call.adapter.credentials(setting))
-        if not key.rotation_enabled and not setting.base_urls:
+        if not key.rotation_enabled and not setting.base_urls and len(call.tail) + len(model) <= LONGEST_KEPT:
             if len(self._lanes) >= LANES_KEPT:
                 self._lanes.clear()
             self._lanes[name] = lane
@@ -155,14 +157,18 @@ def asked_timeout_s(request: IncomingRequest, default_s: float) -> float:
 
 
 def with_usage_forced(body: Body) -> bytes:
-    """The body asking for usage in the stream; everything else byte for byte as the client sent it."""
+    """The body asking for usage in the stream; all else byte for byte as the client sent it. Raises BadRequest."""
     if not body.facts.has_stream_options:
         if body.document is not None and "stream_options" in body.document:
             return replace_member(body.content, "stream_options", b'{"include_usage":true}')
         return insert_member(body.content, _INCLUDE_USAGE)
     options = dict((body.document or {}).get("stream_options") or {})
     options["include_usage"] = True
-    return replace_member(body.content, "stream_options", orjson.dumps(options))
+    try:
+        value = orjson.dumps(options)
+    except orjson.JSONEncodeError as error:
+        raise BadRequest("stream_options is nested too deeply.", code="invalid_member") from error
+    return replace_member(body.content, "stream_options", value)
 
 
 def without_usage_forced(plan: Plan, body: Body) -> Plan:

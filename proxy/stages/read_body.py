@@ -15,6 +15,8 @@ from proxy.multipart import form_fields
 
 _NO_BODY = Body(b"", BodyFacts())
 _BAD_TYPE = "bad_content_type"
+# Names of models are kept for a while in several places. The longest there are, those of AWS, have 2048 characters.
+MAX_MODEL_CHARACTERS = 2048
 
 
 class UnsupportedEncoding(Problem):
@@ -121,6 +123,11 @@ def _check_members(content: bytes, call: Call) -> None:
 
 def _facts(call: Call, document: Mapping[str, Any]) -> BodyFacts:
     try:
-        return call.adapter.read_body(call.operation, document)
+        facts = call.adapter.read_body(call.operation, document)
     except ValueError as error:
         raise BadRequest(f"{error}.", code="invalid_member") from error
+    except (RecursionError, orjson.JSONEncodeError) as error:
+        raise BadRequest("The body is nested too deeply.", code="invalid_json") from error
+    if len(facts.model) > MAX_MODEL_CHARACTERS:
+        raise BadRequest(f"The name of a model has at most {MAX_MODEL_CHARACTERS} characters.", code="invalid_member")
+    return facts

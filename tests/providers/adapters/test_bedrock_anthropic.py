@@ -77,6 +77,13 @@ def test_a_model_that_would_be_another_path_is_refused(model: str) -> None:
     assert ADAPTER.read_body(MESSAGES, {"model": "a.b-c:0", "max_tokens": 5}).max_output_tokens == 5
 
 
+@pytest.mark.parametrize("betas", [[["a"]], ["a", 1], [{"a": 1}], [None]])
+def test_features_that_are_no_names_are_refused(betas: list[Any]) -> None:
+    with pytest.raises(ValueError, match="anthropic_beta"):
+        ADAPTER.read_body(MESSAGES, {"model": "m", "max_tokens": 5, "anthropic_beta": betas})
+    assert ADAPTER.read_body(MESSAGES, {"model": "m", "anthropic_beta": ["a"]}).model == "m"
+
+
 def events(frames: bytes, size: int = 1000) -> list[Any]:
     decoder = ClaudeDecoder()
     text = b"".join(decoder.feed(frames[at : at + size]) for at in range(0, len(frames), size)).decode()

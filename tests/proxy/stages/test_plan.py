@@ -1,5 +1,6 @@
 """Tests of which setting is used, and of what goes upstream."""
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,10 @@ import pytest
 
 from gateway_project.shared.problems import BadRequest, PermissionDenied
 from keys.records import KeyRecord
+from providers.adapters.base import BodyFacts
 from providers.records import CostMap, PriceRecord, ProviderRecord
 from proxy.config import ProxyConfig
-from proxy.flow import Plan
+from proxy.flow import Body, Plan
 from proxy.snapshot import Snapshot
 from proxy.stages.plan import SettingChooser, check_models, with_usage_forced, without_usage_forced
 from tests.proxy.builders import body_of, call_of, incoming
@@ -184,3 +186,23 @@ def test_the_attempt_can_be_made_again_without_the_change() -> None:
 def test_the_user_agent_may_be_kept_back() -> None:
     plan = planned(b"{}", choosing=chooser(remove_user_agent=True), headers=[(b"user-agent", b"me")])
     assert "user-agent" not in dict(plan.request.headers)
+
+
+def test_stream_options_that_cannot_be_written_again_are_refused() -> None:
+    content = b'{"model":"gpt-4o","stream":true,"stream_options":{"x":' + b"[" * 400 + b"]" * 400 + b"}}"
+    with pytest.raises(BadRequest) as caught:
+        planned(content)
+    assert caught.value.code == "invalid_member"
+
+
+def test_a_choice_is_not_kept_for_long_paths() -> None:
+    """They are the client's words: of those, any number would fill the memory."""
+    choosing, shot, owner = chooser(), snapshot(setting("setting-1")), key()
+    calls = [call_of(f"/files/{'x' * 2000}{number}", "GET") for number in range(1000)]
+    tracemalloc.start()
+    try:
+        for call in calls:
+            choosing.plan(incoming(call.tail, method="GET"), owner, call, Body(b"", BodyFacts()), shot)
+        assert tracemalloc.get_traced_memory()[0] < 500_000
+    finally:
+        tracemalloc.stop()

@@ -3,7 +3,8 @@
 import pytest
 
 from gateway_project.shared.problems import BadRequest
-from proxy.flow import Body
+from providers.adapters.registry import ADAPTERS
+from proxy.flow import Body, Call
 from proxy.stages.read_body import UnsupportedEncoding, read_body
 from tests.proxy.builders import call_of, incoming
 
@@ -153,3 +154,18 @@ def test_a_model_named_in_the_path_counts() -> None:
     assert read(b"", "/models/ft:gpt-4o:acme", method="GET").facts.model == "ft:gpt-4o:acme"
     assert read(b"", "/models/meta-llama%2FLlama-3", method="DELETE").facts.model == "meta-llama/Llama-3"
     assert read(b"", "/models", method="GET").facts.model == ""
+
+
+def test_the_name_of_a_model_has_a_longest() -> None:
+    """It is kept beyond the request: with prices, choices and circuits."""
+    assert read(b'{"model":"%b"}' % (b"m" * 2048), "/chat/completions", JSON).facts.model
+    assert refused(b'{"model":"%b"}' % (b"m" * 2049), "/chat/completions", JSON) == "invalid_member"
+
+
+def test_what_an_adapter_cannot_walk_through_is_refused() -> None:
+    adapter = next(each for each in ADAPTERS if each.provider == "openrouter")
+    call = Call(adapter, adapter.operation("POST", "/chat/completions"), "/chat/completions")
+    content = b'{"model":"m","models":[' + b"[" * 1000 + b"]" * 1000 + b"]}"
+    with pytest.raises(BadRequest) as caught:
+        read_body(incoming("/chat/completions", headers=(JSON,)), call, content)
+    assert caught.value.code == "invalid_json"
