@@ -1,6 +1,6 @@
 """The outermost wrapper of a listener: what a client must not decide is decided here, whichever server runs."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any, Protocol
 
 _NO_WEBSOCKETS = (
@@ -55,7 +55,7 @@ class Listener:
     async def stop(self) -> None:
         await self._life.stop()
 
-    def __call__(self, scope: Any, receive: Any, send: Any) -> Awaitable[None]:
+    def __call__(self, scope: Any, receive: Any, send: Any) -> Coroutine[Any, Any, None]:
         """Not a coroutine itself: each layer of them would be walked through with every chunk of a stream."""
         scope["root_path"] = self._root_path
         headers = scope["headers"]
@@ -65,7 +65,7 @@ class Listener:
             elif name == b"upgrade" and value.lower() == b"websocket" and scope["type"] == "http":
                 # A server without WebSockets hands the handshake over as a plain request.
                 return _answer(send, 501, _NO_WEBSOCKETS)
-        answering: Awaitable[None] = self._applications[scope["type"]](scope, receive, send)
+        answering: Coroutine[Any, Any, None] = self._applications[scope["type"]](scope, receive, send)
         return answering
 
 

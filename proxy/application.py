@@ -2,8 +2,9 @@
 
 import asyncio
 import gc
-from collections.abc import Awaitable
+from collections.abc import Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 import structlog
@@ -168,7 +169,7 @@ class Proxy:
             return "the disk does not take records"
         return ""
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
         path = scope["path"]
         if path in ("/api/health", "/ready"):
             return self._answer_health(path, Reply(send, []))
