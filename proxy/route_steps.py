@@ -82,9 +82,7 @@ class Steps:
 def check_access(key: KeyRecord, route: RouteRecord) -> None:
     """Raises PermissionDenied for a key the route does not name."""
     if key.id not in route.key_ids:
-        raise PermissionDenied(
-            f"The keyIds of the route {route.path} do not name this key.", code="route_not_allowed"
-        )
+        raise PermissionDenied(f"The keyIds of the route {route.path} do not name this key.", code="route_not_allowed")
 
 
 def check_members(route: RouteRecord, body: Body) -> None:

@@ -10,9 +10,7 @@ import msgspec
 from providers.adapters import anthropic_operations
 from providers.adapters.base import BodyFacts, Metering, Operation
 
-_MODEL_PATH = re.compile(
-    r"/model/(?P<model>.+)/(?P<api>invoke|invoke-with-response-stream|converse|converse-stream|count-tokens)"
-)
+_APIS = ("invoke", "invoke-with-response-stream", "converse", "converse-stream", "count-tokens")
 _STREAMS = ("invoke-with-response-stream", "converse-stream")
 _EMBEDDING_MODELS = re.compile(r"(?:amazon\.titan-embed|amazon\.nova-\d-multimodal-embed|cohere\.embed)")
 _IMAGE_MODELS = re.compile(r"(?:stability\.|amazon\.titan-image|amazon\.nova-canvas)")
@@ -41,11 +39,14 @@ class BedrockOperation(Operation, frozen=True):
 
 def operation_of(method: str, tail: str) -> BedrockOperation:
     """The operation of a method and an encoded path."""
-    found = _MODEL_PATH.fullmatch(tail) if method == "POST" else None
-    if found is None:
-        free = method in ("GET", "HEAD", "DELETE", "OPTIONS")
-        return BedrockOperation("read" if free else tail.strip("/").split("/", 1)[0], "free" if free else "unmetered")
-    model, api = unquote(found["model"]), found["api"]
+    if method in ("GET", "HEAD", "DELETE", "OPTIONS"):
+        return BedrockOperation("read", "free")
+    # An encoded letter, or a slash at the end, must not make a path another one: the provider may not mind them.
+    root, *middle = tail.strip("/").split("/")
+    root, api = unquote(root), unquote(middle.pop()) if middle else ""
+    model = unquote("/".join(middle)) if root == "model" else ""
+    if method != "POST" or not model or api not in _APIS:
+        return BedrockOperation(root, "unmetered", model_in_path=model)
     if api == "count-tokens":
         return BedrockOperation("count_tokens", "free", "json", model_in_path=model, api=api)
     name, metering = _meaning(model, api)
@@ -71,7 +72,7 @@ def facts_of(operation: Operation, document: Mapping[str, Any]) -> BodyFacts:
     pictures = pictures if isinstance(pictures, dict) else {}
     tier = document.get("serviceTier")
     return BodyFacts(
-        model=operation.model_in_path,
+        model=operation.model_in_path or _model_of(document),
         stream=streams,
         choices=max((_whole(name, document.get(name)) or 1 for name in _CHOICES), default=1) or 1,
         max_output_tokens=_maximum(document),
@@ -90,6 +91,14 @@ def _claude_facts(operation: Operation, document: Mapping[str, Any], streams: bo
     told = {name: value for name, value in document.items() if name not in ("model", "stream")}
     facts = anthropic_operations.facts_of(inner, told)
     return msgspec.structs.replace(facts, model=operation.model_in_path, stream=streams)
+
+
+def _model_of(document: Mapping[str, Any]) -> str:
+    """What asynchronous invocations name in the body."""
+    model = document.get("modelId")
+    if model is not None and not isinstance(model, str):
+        raise ValueError("modelId must be a string")
+    return model or ""
 
 
 def _maximum(document: Mapping[str, Any]) -> int | None:

@@ -20,7 +20,7 @@ BEDROCK: tuple[str, ...] = tuple(
         **dict.fromkeys(
             ("max_gen_len", "maxTokens", "max_new_tokens", "inferenceConfig", "textGenerationConfig", "serviceTier",
              "additionalModelRequestFields", "numResults", "num_generations", "toolConfig", "imageGenerationConfig",
-             "anthropic_version", "anthropic_beta")
+             "anthropic_version", "anthropic_beta", "modelId")
         ),
     }
 )  # fmt: skip

@@ -32,6 +32,24 @@ def test_paths_mean(path: str, found: tuple[Any, ...]) -> None:
     assert operation.metering == metering.get(operation.name, "estimated")
 
 
+@pytest.mark.parametrize("path", ["/model/m/invoke/", "/model/m/%69nvoke", "/%6Dodel/m/invoke", "/model/m/invok%65/"])
+def test_no_spelling_of_a_path_makes_it_another_one(path: str) -> None:
+    assert operation_of("POST", path) == operation_of("POST", "/model/m/invoke")
+
+
+@pytest.mark.parametrize("path", ["/model/a%2Fm/what-comes-next", "/model/a/m/what-comes-next/"])
+def test_the_model_is_known_where_the_rest_is_not(path: str) -> None:
+    operation = operation_of("POST", path)
+    assert (operation.metering, operation.model_in_path) == ("unmetered", "a/m")
+
+
+def test_asynchronous_invocations_name_their_model_in_the_body() -> None:
+    operation = operation_of("POST", "/async-invoke")
+    assert facts_of(operation, {"modelId": "amazon.nova-reel-v1:0", "modelInput": {}}).model == "amazon.nova-reel-v1:0"
+    with pytest.raises(ValueError, match="modelId"):
+        facts_of(operation, {"modelId": ["m"]})
+
+
 def test_reading_is_free() -> None:
     assert operation_of("GET", "/async-invoke/arn").metering == "free"
     assert operation_of("GET", "/model/x/invoke").metering == "free"
