@@ -158,7 +158,8 @@ def _has_begun(data: bytes, call: Call) -> bool:
             continue
         if (code := call.adapter.error_in(call.operation, payload)) is not None:
             raise AnswerUnusable(code)
-        if payload.get("type") in dialect.last_types or not _is_preamble(payload):
+        kind = payload.get("type")
+        if not _is_preamble(payload) or (isinstance(kind, str) and kind in dialect.last_types):
             return True
     return False
 

@@ -283,7 +283,7 @@ class StreamRelay:
         """Only what an event is counts: its text may say anything, and clients can make a model say it."""
         if payload is None:
             return content == self._dialect.done
-        return payload.get("type") in self._dialect.last_types
+        return isinstance(kind := payload.get("type"), str) and kind in self._dialect.last_types
 
     def _is_dropped(self, payload: Mapping[str, Any]) -> bool:
         """Takes the event's usage; true for the usage chunk that only the gateway asked for."""

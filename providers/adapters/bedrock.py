@@ -31,7 +31,8 @@ _CHUNKS = StreamDialect(
     last_members=frozenset({bedrock_usage.METRICS, EXCEPTION}),
 )
 _PLAIN = StreamDialect()
-_CLAUDE_TYPES = frozenset({"message", "message_start", "message_delta"})
+# A tuple: a type may be a list, which a set cannot look up.
+_CLAUDE_TYPES = ("message", "message_start", "message_delta")
 # Members of clients' SDKs that speak of the request to the gateway, not of the one the gateway makes.
 _NOT_SENT = re.compile(r"x-amz-|amz-sdk-|x-amzn-(?!bedrock-)")
 

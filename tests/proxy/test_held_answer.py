@@ -91,8 +91,10 @@ async def replayed(held: HeldAnswer) -> bytes:
         ((ROLE,), STOP),
         ((), DONE),
         ((), b'data: {"unheard":"of"}\n\n'),
+        ((), b'data: {"type":["unheard","of"]}\n\n'),
         ((), b'data: {"choices":[{"index":0,"text":"fox"}]}\n\n'),
         ((b"data: ping\n\n",), WORD),
+        ((b'data: {"type":["odd"],"choices":[]}\n\n',), WORD),
     ],
 )
 async def test_a_stream_is_held_until_it_says_something(preamble: tuple[bytes, ...], first: bytes) -> None:

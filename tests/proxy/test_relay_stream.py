@@ -192,6 +192,14 @@ async def test_a_stream_cut_short_says_so(ending: list[Any]) -> None:
     assert len(made.books.closed_after) == 1
 
 
+@pytest.mark.parametrize("kind", ['["error"]', '{"a":1}', "null", "5"])
+async def test_a_type_that_is_no_name_ends_nothing(kind: str) -> None:
+    odd = b'data: {"type":%b,"usage":{"prompt_tokens":1}}\n\n' % kind.encode()
+    made = await relayed(odd, chunk("a"), DONE)
+    assert (made.sent.body, made.sent.complete) == (odd + chunk("a") + DONE, True)
+    assert made.books.closed_after == [odd + chunk("a")]
+
+
 async def test_what_breaks_after_the_end_is_nobodys_business() -> None:
     made = await relayed(chunk("a"), DONE, UpstreamBroken("x"))
     assert (made.sent.body, made.sent.complete) == (chunk("a") + DONE, True)

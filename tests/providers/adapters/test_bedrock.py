@@ -114,6 +114,7 @@ def test_usage_of_a_claude_is_told_bit_by_bit() -> None:
     whole = TokenUsage(10, cache_read_tokens=6, cache_write_tokens=3, cache_write_1h_tokens=5, output_tokens=4)
     assert events(CHUNKS, *CLAUDE) == whole
     assert events(CHUNKS, *CLAUDE[:3]) == whole
+    assert ADAPTER.read_event(CHUNKS, {"type": ["odd"]}, None).usage is None
     begun = ADAPTER.read_event(CHUNKS, CLAUDE[0], None)
     assert (begun.final, begun.model) == (False, "claude-x")
 
