@@ -32,6 +32,9 @@ _HARMLESS_HEADERS = frozenset(
     }
 )  # fmt: skip
 _HARMLESS_PREFIXES = ("x-stainless-", "sec-")
+# Numbers are kept one by one as they are written, at twenty times their length: ten times as many would hold the event
+# loop for seconds.
+MOST_BODY_BYTES = 4 * 1024 * 1024
 
 
 def tenant_of(key: KeyRecord) -> str:
@@ -73,8 +76,11 @@ def cache_key(scope: bytes, request: IncomingRequest, content: bytes) -> str | N
 def canonical(content: bytes) -> bytes | None:
     """The body's members that count, sorted, numbers as they are written.
 
-    None for what is no JSON object, is nested too deeply, or has a member twice: servers differ in which one they take.
+    None for what is no JSON object, is very large, is nested too deeply, or has a member twice: servers differ in which
+    one they take.
     """
+    if len(content) > MOST_BODY_BYTES:
+        return None
     try:
         document = _DECODER.decode(content.decode())
         if not isinstance(document, dict):

@@ -144,6 +144,11 @@ def test_what_is_not_one_plain_object_has_no_key(content: bytes) -> None:
     assert keyed(content) is None
 
 
+def test_a_very_large_body_has_no_key() -> None:
+    assert canonical(b'{"a":"%b"}' % (b"a" * 4_000_000)) is not None
+    assert canonical(b'{"a":[%b1]}' % (b"1," * 2_200_000)) is None
+
+
 def test_nesting_without_end_has_no_key() -> None:
     assert keyed(b'{"a":' + b"[" * 900 + b"]" * 900 + b"}") is None
 
