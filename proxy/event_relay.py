@@ -10,7 +10,7 @@ from gateway_project.shared import clock
 from providers.adapters.base import CutContext
 from proxy import sse
 from proxy.flow import Answer
-from proxy.relay_stream import StreamRelay
+from proxy.relay_stream import FOLD_BYTES, StreamRelay
 from proxy.relaying import RelayParts
 from proxy.reply import Reply
 from proxy.visit import Visit
@@ -60,7 +60,7 @@ class EventRelay(StreamRelay):
         super().__init__(visit, reply, parts)
         self._lines = lines
         self._empty = 0
-        self._uncounted = 0
+        self._uncounted = self._kept_bytes = 0
         if self._grows:
             self._fold_at = GROWING_FOLD_TEXT_BYTES
 
@@ -93,9 +93,9 @@ class EventRelay(StreamRelay):
                 await self._reply.chunk(b"".join(passed))
                 await self._break_off("stream_empty", _EMPTY)
                 return False
-            if self._uncounted > self._fold_at:
+            if self._uncounted > self._fold_at or self._kept_bytes > FOLD_BYTES:
                 await self._reply.chunk(b"".join(passed))
-                passed, self._uncounted = [], 0
+                passed, self._uncounted, self._kept_bytes = [], 0, 0
                 if await self._must_cut():
                     return True
         if passed:
@@ -117,6 +117,7 @@ class EventRelay(StreamRelay):
     def _keep(self, event: bytes, content: bytes) -> None:
         """What is counted later are server-sent events, as of every other stream."""
         self._log(event)
+        self._kept_bytes += len(event)
         if self._metered:
             self._meter.generated.append(_DATA + content + b"\n\n" if self._lines else event)
 

@@ -15,6 +15,7 @@ from providers.records import CustomProviderRecord, CustomRouteRecord, ProviderR
 from proxy.event_relay import EventRelay, LineSplitter
 from proxy.flow import Body, Call, Meter, Plan
 from proxy.ledger import Ledger
+from proxy.relay_stream import FOLD_BYTES
 from proxy.relaying import RelayParts
 from proxy.reply import Reply
 from proxy.upstream import UpstreamBroken
@@ -43,7 +44,7 @@ def piece(text: str, **members: Any) -> str:
     return json.dumps({"piece": text, **members})
 
 
-def visit_of(end_word: str = END, most_empty: int = 0, **key_members: Any) -> Visit:
+def visit_of(end_word: str = END, most_empty: int = 0, reserved_tokens: int = 0, **key_members: Any) -> Visit:
     route = CustomRouteRecord(
         path="/a",
         target_url="http://upstream/a",
@@ -60,6 +61,7 @@ def visit_of(end_word: str = END, most_empty: int = 0, **key_members: Any) -> Vi
         timeout_s=60.0,
         price=price(provider="acme"),
         estimate_nano=1000,
+        reserved_output_tokens=reserved_tokens,
     )
     return Visit(
         incoming(),
@@ -188,6 +190,14 @@ async def test_what_is_logged_is_what_came_and_no_more_than_may_be() -> None:
     made = await relayed(*[as_line(piece("a"))] * 9, as_line(END), frame=as_line, should_log_response=True)
     assert made.visit.meter.response_body is not None
     assert len(made.visit.meter.response_body) == 40
+
+
+@pytest.mark.parametrize("event", [as_event(json.dumps({"other": "x" * 1000})), b": %b\n\n" % (b"x" * 1000)])
+async def test_events_without_text_are_not_kept_for_ever(event: bytes) -> None:
+    """Neither where text stands elsewhere than was said, nor where the provider only says that it is still there."""
+    made = await relayed(*[event] * 1000, reserved_tokens=100, cost_limit_nano=10**12)
+    assert sum(map(len, made.visit.meter.generated)) < 2 * FOLD_BYTES
+    assert made.sent.body == event * 1000
 
 
 async def test_a_long_stream_is_counted_on_the_way() -> None:
