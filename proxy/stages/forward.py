@@ -19,12 +19,19 @@ async def forward(visit: Visit, plan: Plan, body: Body, tools: tuple[Upstream, S
     if answer.status == 429:
         chooser.rotation.rest(plan.setting.id, retry_after_s(answer.head, clock.now()))
     if plan.usage_forced and answer.status in (400, 422):
-        content = await answer.read()
+        try:
+            content = await answer.read()
+        except BaseException:
+            answer.close()
+            raise
         if b"stream_options" in content or b"include_usage" in content:
             # This server does not know the member the gateway added: ask again as the client did, and remember.
             answer.close()
             chooser.remember_refusal(plan.setting, body.facts.model)
-            return await _send(without_usage_forced(plan, body), meter, upstream)
+            plan = without_usage_forced(plan, body)
+            return await (
+                _send_to_replica(plan, meter, tools) if plan.setting.base_urls else _send(plan, meter, upstream)
+            )
     return answer
 
 

@@ -1,5 +1,6 @@
 """Tests of asking the provider, once or once more."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -36,9 +37,9 @@ class Asking:
         self.upstream = upstream
         self.chooser = SettingChooser(ProxyConfig(peppers=(PEPPER,), spool_root=Path()))
 
-    async def ask(self, content: bytes, url: str = "") -> tuple[int, Visit, Plan]:
+    async def ask(self, content: bytes, url: str = "", **changes: Any) -> tuple[int, Visit, Plan]:
         body = body_of(content)
-        shot = Snapshot(1, {"setting-1": openai_setting(url or self.fake.url)})
+        shot = Snapshot(1, {"setting-1": openai_setting(url or self.fake.url, **changes)})
         json = [(b"content-type", b"application/json")]
         plan = self.chooser.plan(incoming(headers=json), key(), call_of(), body, shot)
         visit = visit_of(content=content, plan=plan)
@@ -110,3 +111,28 @@ def test_each_failure_means_something_to_the_client(error: Any, status: int, cod
 async def test_a_setting_that_is_refused_rests_as_long_as_its_provider_says(asking: Asking) -> None:
     status, _, plan = await asking.ask(STREAM % b"429=30")
     assert (status, asking.chooser.rotation.is_resting(plan.setting.id)) == (429, True)
+
+
+async def breaks_in_its_refusal(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 100\r\n\r\nno stream_options")
+    await writer.drain()
+    writer.close()
+
+
+async def test_a_refusal_that_breaks_is_no_longer_outstanding(asking: Asking) -> None:
+    """Or its address would be thought busy for good."""
+    server = await asyncio.start_server(breaks_in_its_refusal, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    async with server:
+        with pytest.raises(UpstreamBroken):
+            await asking.ask(STREAM % b"", url, base_urls=(url, f"{url}2"))
+        picked = asking.chooser.replicas.pick(openai_setting(url, base_urls=(url, f"{url}2")))
+    assert picked.base_url == url
+
+
+async def test_an_address_that_is_asked_again_is_outstanding_once(asking: Asking) -> None:
+    urls = (f"{asking.fake.url}/v1", "http://nobody.invalid/v1")
+    await asking.ask(STREAM % b"reject-stream-options", base_urls=urls)
+    assert asking.fake.count() == 2
+    assert asking.chooser.replicas.pick(openai_setting(urls[0], base_urls=urls)).base_url == urls[0]
