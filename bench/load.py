@@ -167,7 +167,10 @@ def main() -> None:
     async def run() -> LoadResult:
         return await Generator(spec).run()
 
-    print(json.dumps(asdict(uvloop.run(run()))))
+    result = json.dumps(asdict(uvloop.run(run()))).encode()
+    # Not print: where PYTHONUNBUFFERED is set, it drops what a pipe does not take at once.
+    with open(1, "wb", closefd=False) as stdout:
+        stdout.write(result)
 
 
 if __name__ == "__main__":

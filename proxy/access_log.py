@@ -10,7 +10,6 @@ from gateway_project.shared import clock
 from proxy.reply import Reply
 from proxy.visit import Visit
 
-
 # at, request id, key id, method, path, status, ending, latency in ms, body
 _Kept = tuple[int, str, str, str, str, int, str, int, str]
 

@@ -90,6 +90,8 @@ class AnswerCache:
         directives = _directives(visit)
         if b"no-store" in directives or is_stateful(body.document):
             return None
+        if any(is_stateful(step.request_params) for step in route.steps):
+            return None
         key = cache_key(self._scope(visit.key, route, snapshot), visit.request, body.content)
         if key is None:
             return None

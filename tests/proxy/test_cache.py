@@ -62,6 +62,13 @@ async def test_a_route_without_a_cache_says_nothing_of_one(kept: Kept, fake: Fak
     assert fake.count() == 2
 
 
+async def test_answers_that_a_step_lets_its_provider_keep_are_not_kept_here(kept: Kept, fake: Fake) -> None:
+    step = RouteStepRecord("openai", "gpt-4o", request_params={"store": True})
+    await kept.serve(route(steps=(RouteStepRecord("openai", "gpt-4o"), step)))
+    assert [await kept.mark(), await kept.mark()] == ["bypass", "bypass"]
+    assert fake.count() == 2
+
+
 @pytest.mark.parametrize("first", [False, True])
 @pytest.mark.parametrize("then", [False, True])
 async def test_streams_and_plain_answers_come_from_each_other(kept: Kept, first: bool, then: bool) -> None:
