@@ -63,8 +63,7 @@ async def test_a_route_without_a_cache_says_nothing_of_one(kept: Kept, fake: Fak
 
 
 async def test_answers_that_a_step_lets_its_provider_keep_are_not_kept_here(kept: Kept, fake: Fake) -> None:
-    step = RouteStepRecord("openai", "gpt-4o", request_params={"store": True})
-    await kept.serve(route(steps=(RouteStepRecord("openai", "gpt-4o"), step)))
+    await kept.serve(route(steps=(RouteStepRecord("openai", "gpt-4o", request_params={"store": True}),)))
     assert [await kept.mark(), await kept.mark()] == ["bypass", "bypass"]
     assert fake.count() == 2
 
