@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from gateway_project.shared.problems import NotFound
 from providers.adapters.base import Adapter
 from providers.adapters.custom import PREFIX, CustomAdapter
+from providers.adapters.openai import ROUTED_TAILS
 from proxy import paths
 from proxy.flow import Call, IncomingRequest
 from proxy.snapshot import Snapshot, SnapshotHolder
@@ -12,12 +13,6 @@ from proxy.snapshot import Snapshot, SnapshotHolder
 CALLS_KEPT = 4096
 LONGEST_PATH_KEPT = 200
 ROUTE_PREFIXES = ("/api/routes/", "/api/route/")
-_ROUTED_TAILS = {
-    "chat": "/chat/completions",
-    "text_completion": "/completions",
-    "embeddings": "/embeddings",
-    "responses": "/responses",
-}
 
 
 class CallFinder:
@@ -80,5 +75,5 @@ class CallFinder:
         route = snapshot.routes.get(path)
         if route is None or request.method != "POST":
             raise NotFound(f"There is no route {path} for {request.method}.", code="route_not_found")
-        tail = _ROUTED_TAILS[route.operation]
+        tail = ROUTED_TAILS[route.operation]
         return Call(self._routed, self._routed.operation("POST", tail), tail, route)

@@ -23,12 +23,12 @@ from gateway_project.admin_pages.columns import (
     usd_column,
 )
 from gateway_project.admin_pages.read_only import ReadOnlyAdmin
+from providers.admin_filters import ProviderFilter
 from reporting.admin_events import KeyedAdmin, PeriodAdmin, UsageEventAdmin
 from reporting.admin_filters import (
     DayPeriodFilter,
     HourPeriodFilter,
     KeyFilter,
-    ProviderFilter,
     SumsModelFilter,
     WindowFilter,
 )

@@ -32,13 +32,13 @@ from gateway_project.admin_pages.filters import PeriodFilter
 from gateway_project.admin_pages.paging import UncountedChangeList, UncountedPaginator
 from gateway_project.admin_pages.read_only import ReadOnlyAdmin
 from keys.queries import key_names
+from providers.admin_filters import ProviderFilter
 from reporting.admin_filters import (
     EndingFilter,
     EventModelFilter,
     EventPeriodFilter,
     KeyFilter,
     PriceFilter,
-    ProviderFilter,
     StatusFilter,
 )
 from reporting.aggregation import COMPLETION_COLUMNS, PROMPT_COLUMNS

@@ -10,7 +10,6 @@ from unfold.contrib.filters.admin import TextFilter
 from gateway_project.admin_pages.filters import ChoiceFilter, ConditionFilter, ExactFilter, PeriodFilter
 from keys.queries import KeyFilter as WantedKeys
 from keys.queries import find_keys
-from providers.kinds import provider_names
 
 # A part of a name may fit every key; so many are looked for.
 _KEYS_AT_MOST = 500
@@ -87,17 +86,6 @@ class EndingFilter(ChoiceFilter):
         ("upstream_failed", "The provider failed"),
         ("cut", "Cut at a limit"),
     )
-
-
-class ProviderFilter(ChoiceFilter):
-    """By provider."""
-
-    title = "provider"
-    parameter_name = "provider"
-    column = "provider"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return provider_names()
 
 
 class PriceFilter(ChoiceFilter):

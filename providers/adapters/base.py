@@ -249,13 +249,16 @@ class Adapter(Protocol):
 
 
 class PlainTransport:
-    """What most adapters have in common: requests go out as they are, streams are server-sent events."""
+    """What most adapters have in common: requests go out as they are; streams are server-sent events."""
 
     error_dialect: ErrorDialect = "openai"
     prepares = False
     answers_name_model = False
     read_members: tuple[str, ...] = members.OPENAI
     watches_events = False
+
+    def url(self, setting: ProviderRecord, tail: str, query: str) -> str:
+        return f"{setting.base_url}{tail}?{query}" if query else setting.base_url + tail
 
     def prepare(self, setting: ProviderRecord, operation: Operation, request: UpstreamRequest) -> UpstreamRequest:
         del setting, operation

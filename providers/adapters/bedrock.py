@@ -57,9 +57,6 @@ class BedrockAdapter(PlainTransport):
     def read_body(self, operation: Operation, document: Mapping[str, Any]) -> BodyFacts:
         return facts_of(operation, document)
 
-    def url(self, setting: ProviderRecord, tail: str, query: str) -> str:
-        return f"{setting.base_url}{tail}?{query}" if query else setting.base_url + tail
-
     def credentials(self, setting: ProviderRecord) -> tuple[tuple[str, str], ...]:
         """None but the signature, which `prepare` makes."""
         del setting

@@ -57,8 +57,7 @@ class OpenAIAdapter(PlainTransport):
         return facts_of(operation, document)
 
     def url(self, setting: ProviderRecord, tail: str, query: str) -> str:
-        url = setting.base_url + _ALIASES.get(tail, tail)
-        return f"{url}?{query}" if query else url
+        return super().url(setting, _ALIASES.get(tail, tail), query)
 
     def credentials(self, setting: ProviderRecord) -> tuple[tuple[str, str], ...]:
         return (("authorization", f"Bearer {setting.secrets.get('apikey', '')}"),)

@@ -152,13 +152,6 @@ def test_models_of_a_batch_are_checked(gateway: RunningProxy, upstream: Upstream
     check_own(caught, "permission_error", "unmetered_path")
 
 
-@pytest.fixture
-def well_before_midnight() -> None:
-    """SDKs wait for up to a minute themselves: the next day must be further away."""
-    if seconds_to_midnight() < 70:
-        time.sleep(seconds_to_midnight() + 0.1)
-
-
 def test_too_many_requests_are_told_when_to_come_back(
     gateway: RunningProxy, upstream: Upstream, well_before_midnight: None
 ) -> None:
@@ -172,10 +165,6 @@ def test_too_many_requests_are_told_when_to_come_back(
     assert int(caught.value.response.headers["retry-after"]) > 0
     body: Any = caught.value.body
     assert body["error"]["details"]["limit"]["unit"] == "requests"
-
-
-def seconds_to_midnight() -> float:
-    return 86_400 - time.time() % 86_400
 
 
 def test_a_short_wait_is_waited_for(gateway: RunningProxy, upstream: Upstream) -> None:

@@ -33,14 +33,6 @@ def early_in_the_minute() -> None:
         time.sleep(seconds_left_of_the_minute() + 0.1)
 
 
-@pytest.fixture
-def well_before_midnight() -> None:
-    """The SDK waits for up to a minute itself: the next day must be further away."""
-    left_s = 86_400 - time.time() % 86_400
-    if left_s < 70:
-        time.sleep(left_s + 0.1)
-
-
 def test_no_such_key(gateway: RunningProxy, upstream: Upstream) -> None:
     with (
         OpenAI(api_key="wrong", base_url=gateway.openai_url) as client,
